@@ -1,0 +1,56 @@
+"""GPT-2 you can read, run, train and see through.
+
+The public names are loaded when first used, so that `import cutaway` costs nothing: importing torch takes seconds.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GPT",
+    "Completion",
+    "CutawayError",
+    "GPTConfig",
+    "KVCache",
+    "LanguageModel",
+    "SamplingParams",
+    "Tokenizer",
+    "__version__",
+    "load",
+]
+
+_HOMES = {
+    "Completion": "cutaway.generate",
+    "CutawayError": "cutaway.errors",
+    "GPT": "cutaway.model",
+    "GPTConfig": "cutaway.config",
+    "KVCache": "cutaway.cache",
+    "LanguageModel": "cutaway.language_model",
+    "SamplingParams": "cutaway.sampling",
+    "Tokenizer": "cutaway.tokenizer",
+    "load": "cutaway.language_model",
+}
+
+if TYPE_CHECKING:
+    from cutaway.cache import KVCache
+    from cutaway.config import GPTConfig
+    from cutaway.errors import CutawayError
+    from cutaway.generate import Completion
+    from cutaway.language_model import LanguageModel, load
+    from cutaway.model import GPT
+    from cutaway.sampling import SamplingParams
+    from cutaway.tokenizer import Tokenizer
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Kept, so that the next use does not come here again.
+    globals()[name] = value = getattr(importlib.import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _HOMES.keys())
