@@ -1,0 +1,95 @@
+"""A sample in the making: its tokens, its random numbers, its text, and whether it has ended."""
+
+from collections.abc import Sequence
+
+from cutaway.generate.completion import FinishReason, Step
+from cutaway.generate.stopping import StopTexts
+from cutaway.sampling import (
+    SamplingParams,
+    check_possible,
+    draw,
+    log_softmax,
+    most_likely,
+    most_likely_logprobs,
+    penalize,
+    truncate,
+    uniforms,
+)
+from cutaway.sampling.processors import Array
+from cutaway.tokenizer import Tokenizer
+
+
+class Sample:
+    """A sample that takes logits and gives tokens until it has ended.
+
+    It knows nothing of the batch it runs in, so its tokens cannot depend on it.
+    """
+
+    def __init__(
+        self,
+        prompt_ids: Sequence[int],
+        params: SamplingParams,
+        tokenizer: Tokenizer,
+        *,
+        seed: int,
+        prompt: int = 0,
+        sample: int = 0,
+    ) -> None:
+        self.prompt_ids, self.params, self.prompt, self.sample = prompt_ids, params, prompt, sample
+        self.generated: list[int] = []
+        self.finish_reason: FinishReason | None = None
+        self._ends = stop_tokens(params, tokenizer)
+        self._uniforms = uniforms(seed, sample)
+        self._decoder = tokenizer.stream()
+        self._stops = StopTexts(params.stop)
+
+    def step(self, logits: Array) -> Step:
+        """Choose the next token from its logits.
+
+        Shapes: (V,)
+        """
+        return self.take(self._choose(logits), logits)
+
+    def take(self, token: int, logits: Array) -> Step:
+        """Add a token that was chosen, here or elsewhere, from these logits.
+
+        Shapes: (V,)
+        """
+        self.generated.append(token)
+        return Step(
+            prompt=self.prompt,
+            sample=self.sample,
+            token=token,
+            text=self._show(token),
+            logprob=float(log_softmax(logits)[token]),
+            top_logprobs=most_likely_logprobs(logits, self.params.logprobs) if self.params.logprobs else {},
+            finish_reason=self.finish_reason,
+        )
+
+    def _choose(self, logits: Array) -> int:
+        logits = penalize(logits, self.params, self.prompt_ids, self.generated)
+        if self.params.greedy:
+            return most_likely(logits)
+        check_possible(logits)
+        return draw(truncate(logits, self.params), next(self._uniforms))
+
+    def _show(self, token: int) -> str:
+        """The text that this token makes certain; also notices the end."""
+        if token in self._ends:
+            self.finish_reason = "stop"
+            return self._stops.push(self._decoder.flush()) + self._stops.flush()
+        text = self._stops.push(self._decoder.push(token))
+        if self._stops.met:
+            self.finish_reason = "stop"
+        elif len(self.generated) == self.params.max_tokens:
+            self.finish_reason = "length"
+            text += self._stops.push(self._decoder.flush()) + self._stops.flush()
+        return text
+
+
+def stop_tokens(params: SamplingParams, tokenizer: Tokenizer) -> frozenset[int]:
+    """The tokens at which a sample ends."""
+    ends = set(params.stop_tokens)
+    if tokenizer.eot is not None and not params.ignore_eot:
+        ends.add(tokenizer.eot)
+    return frozenset(ends)

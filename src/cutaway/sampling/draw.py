@@ -1,0 +1,81 @@
+"""One token from a row of logits, and the random numbers for it."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from cutaway.errors import GenerationError
+from cutaway.sampling.processors import log_softmax, softmax
+
+Array = Any
+
+
+def draw(logits: Array, uniform: float) -> int:
+    """The token that a number from (0, 1] picks when the probabilities are laid end to end.
+
+    A token of probability 0 is never picked.
+
+    Shapes: (V,)
+
+    Raises: GenerationError when no token is possible or a logit is not a number.
+    """
+    xp = array_namespace(logits)
+    check_possible(logits)
+    cumulative = xp.cumulative_sum(softmax(logits), dtype=xp.float64)
+    return int(xp.count_nonzero(cumulative < uniform * cumulative[-1]))
+
+
+def most_likely(logits: Array) -> int:
+    """The token with the largest logit; of equals, the one with the lowest id.
+
+    Shapes: (V,)
+
+    Raises: GenerationError when no token is possible or a logit is not a number.
+    """
+    check_possible(logits)
+    return int(array_namespace(logits).argmax(logits))
+
+
+def check_possible(logits: Array) -> None:
+    """Refuse logits from which nothing can be chosen.
+
+    Raises: GenerationError when all are -inf or one is not a number.
+    """
+    highest = float(array_namespace(logits).max(logits))
+    if np.isnan(highest) or highest == np.inf:
+        raise GenerationError("the model's logits are not finite numbers; its weights or the number format are unfit")
+    if highest == -np.inf:
+        raise GenerationError("every token is forbidden; allow some by relaxing the bans or the n-gram size")
+
+
+def most_likely_logprobs(logits: Array, count: int) -> dict[int, float]:
+    """The `count` most likely tokens and their log-probabilities, the likeliest first.
+
+    Shapes: (V,)
+    """
+    xp = array_namespace(logits)
+    logprobs = log_softmax(logits)
+    least = xp.sort(logprobs, descending=True, stable=False)[:count][-1]
+    (likely,) = xp.nonzero(logprobs >= least)
+    order = likely[xp.argsort(logprobs[likely], descending=True, stable=True)][:count]
+    return {int(token): float(logprobs[token]) for token in order}
+
+
+def fresh_seed() -> int:
+    """A seed from the operating system, for runs that were not given one; report it, so they can be repeated."""
+    return secrets.randbits(32)
+
+
+def uniforms(seed: int, sample: int) -> Iterator[float]:
+    """Endless random numbers in (0, 1] that depend on the seed and the sample's index alone.
+
+    A counter-based generator gives every sample a stream of its own, so what else is in the batch cannot matter.
+
+    Source: Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3" (Philox).
+    """
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, sample], dtype=np.uint64)))
+    while True:
+        yield 1.0 - generator.random()
