@@ -99,8 +99,9 @@ class BeamSearch:
         for length in range(1, self.params.max_tokens + 1):
             chosen: Counter[int] = Counter()
             for group, group_rows in zip(groups, rows, strict=True):
-                group.advance(self._candidates(group, logits[group_rows], group_rows, prompt, chosen, length))
-                chosen.update(hypothesis.tokens[-1] for hypothesis in group.running)
+                candidates = self._candidates(group, logits[group_rows], group_rows, prompt, chosen, length)
+                group.advance(candidates)
+                chosen.update(candidate.tokens[-1] for candidate in candidates[: group.size])
             groups = [group for group in groups if not group.done(self.params.max_tokens)]
             running = [hypothesis for group in groups for hypothesis in group.running]
             if not running:

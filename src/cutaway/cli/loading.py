@@ -1,0 +1,58 @@
+"""From the name of a model to as much of it as a command needs: all, its configuration, or its vocabulary."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cutaway.config import PRESETS, GPTConfig
+from cutaway.errors import ModelNotFoundError
+from cutaway.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from cutaway.cli.options import ModelOptions
+    from cutaway.language_model import LanguageModel
+
+
+def load(options: "ModelOptions") -> "LanguageModel":
+    """The model, ready to generate."""
+    from cutaway.language_model import load as load_model  # brings torch, which help must not wait for
+
+    return load_model(options.model, device=options.device, dtype=options.dtype)
+
+
+def load_config(source: str) -> GPTConfig:
+    """A model's shape: known for a published one, else from its `config.json`. Loads no weights and no torch.
+
+    Raises: ModelNotFoundError when no such model is on this machine; CheckpointError when it is not a GPT-2.
+    """
+    if source in PRESETS:
+        return GPTConfig.preset(source)
+    from cutaway.weights import read_config
+
+    return read_config(Path(source) if source.endswith(".json") else local_folder(source) / "config.json")
+
+
+def load_tokenizer(source: str) -> Tokenizer:
+    """A model's vocabulary, without its weights and without torch.
+
+    Raises: ModelNotFoundError when no such model is on this machine; TokenizerError when it has no vocabulary.
+    """
+    if source in PRESETS:  # all published models share one
+        return Tokenizer.gpt2()
+    path = Path(source)
+    return Tokenizer.from_folder(path if path.is_dir() else local_folder(source))
+
+
+def local_folder(source: str) -> Path:
+    """The folder of a model that is already here: gigabytes are not fetched for a look at a small file."""
+    from cutaway.weights.locate import locate
+
+    return locate(source, fetch=refuse_to_fetch).folder
+
+
+def refuse_to_fetch(hub_id: str, revision: str | None) -> Path:
+    """Stand in for the download.
+
+    Raises: ModelNotFoundError, always.
+    """
+    name = f"{hub_id}@{revision}" if revision else hub_id
+    raise ModelNotFoundError(f'{name} is not on this machine yet; cutaway generate --model {name} "…" fetches it')

@@ -1,0 +1,125 @@
+"""Texts as they are written: token by token, or several at once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cutaway.cli import terminal
+from cutaway.cli.table import Column, print_table
+from cutaway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cutaway.generate import Completion, Generation
+    from cutaway.language_model import LanguageModel
+    from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How a text is decoded: by drawing, or by one of the searches."""
+
+    params: "SamplingParams"
+    beams: "BeamParams | None" = None
+    contrastive: "ContrastiveParams | None" = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the text can be shown while it is being written."""
+        return not (self.beams or self.contrastive or self.params.n > 1 or self.params.logprobs)
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance decides, so that a seed matters."""
+        return not (self.beams or self.contrastive or self.params.greedy)
+
+
+class Writer:
+    """A model that writes to the terminal."""
+
+    def __init__(
+        self, gpt: "LanguageModel", decoding: Decoding, *, special: bool = False, verbose: bool = False
+    ) -> None:
+        self.gpt, self.decoding, self.special, self.verbose = gpt, decoding, special, verbose
+        check_tokens(decoding.params, gpt.config.vocab_size)
+
+    def write(self, prompt: str) -> None:
+        """Show the prompt and its continuations."""
+        if self.decoding.streams:
+            terminal.write(terminal.dim(terminal.harmless(prompt)))
+            self.stream(prompt)
+        else:
+            self._show(prompt, self.generation(prompt))
+
+    def stream(self, prompt: str) -> None:
+        """Show a continuation as it comes, and end the line."""
+        params = self._seeded()
+        started, arrivals = time.perf_counter(), []
+        try:
+            for step in self.gpt.stream(self.ids(prompt), params):
+                arrivals.append(time.perf_counter() - started)
+                terminal.write(terminal.harmless(step.text))
+        finally:
+            # Also after Ctrl-C: what was written stays, and ends its line.
+            terminal.write("\n")
+        self._report(params, len(arrivals), arrivals[-1], arrivals[0])
+
+    def generation(self, prompt: str) -> "Generation":
+        """The finished samples."""
+        params, started = self._seeded(), time.perf_counter()
+        made = self._decode(self.ids(prompt), params)
+        self._report(params, sum(len(sample.tokens) for sample in made.samples), time.perf_counter() - started)
+        return made
+
+    def ids(self, prompt: str) -> list[int]:
+        """The prompt's token ids."""
+        return self.gpt.ids(self.gpt.tokenizer.encode(prompt, allowed_special="all") if self.special else prompt)
+
+    def _decode(self, ids: Sequence[int], params: "SamplingParams") -> "Generation":
+        if self.decoding.beams:
+            return self.gpt.beam_search(ids, self.decoding.beams, params)
+        if self.decoding.contrastive:
+            return self.gpt.contrastive_search(ids, self.decoding.contrastive, params)
+        return self.gpt.generate(ids, params)
+
+    def _seeded(self) -> "SamplingParams":
+        from cutaway.sampling import fresh_seed
+
+        params = self.decoding.params
+        return params if params.seed is not None else params.replace(seed=fresh_seed())
+
+    def _show(self, prompt: str, made: "Generation") -> None:
+        several = len(made.samples) > 1
+        for number, sample in enumerate(made.samples, start=1):
+            if several:
+                print(terminal.dim(f"--- {number} of {len(made.samples)} ---"))
+            print(terminal.dim(terminal.harmless(prompt)) + terminal.harmless(sample.text))
+            if self.decoding.params.logprobs:
+                self._show_logprobs(sample)
+
+    def _show_logprobs(self, sample: "Completion") -> None:
+        piece = self.gpt.tokenizer.piece
+        columns = [Column("token"), Column("logprob", right=True), Column("likeliest")]
+        rows = [
+            (piece(token), f"{logprob:.3f}", "  ".join(f"{piece(other)} {value:.3f}" for other, value in top.items()))
+            for token, logprob, top in zip(sample.tokens, sample.logprobs, sample.top_logprobs, strict=True)
+        ]
+        print_table(columns, rows)
+
+    def _report(self, params: "SamplingParams", tokens: int, elapsed_s: float, ttft_s: float | None = None) -> None:
+        if not self.verbose:
+            return
+        first = "" if ttft_s is None else f", first after {1000 * ttft_s:.0f} ms"
+        seed = f", seed {params.seed}" if self.decoding.draws else ""
+        tokens_per_s = tokens / max(elapsed_s, 1e-9)
+        terminal.notice(f"{tokens} tokens in {elapsed_s:.2f} s ({tokens_per_s:.1f} tokens/s){first}{seed}")
+
+
+def check_tokens(params: "SamplingParams", vocab_size: int) -> None:
+    """Refuse ids that the model does not have, before anything is written.
+
+    Raises: ConfigError naming the id.
+    """
+    for token in (*params.logit_bias, *params.banned_tokens, *params.stop_tokens):
+        if token >= vocab_size:
+            raise ConfigError(f"token id {token:,} is out of range; this model's ids go from 0 to {vocab_size - 1:,}")

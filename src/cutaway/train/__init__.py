@@ -1,0 +1,1 @@
+"""Training: from token files to a checkpoint."""

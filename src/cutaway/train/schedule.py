@@ -1,0 +1,32 @@
+"""How large a step to take: a pure function of how far the run has come."""
+
+from cutaway.errors import ConfigError
+
+
+def progress(step: int, steps: int, elapsed_s: float, max_minutes: float | None) -> float:
+    """The finished share of the run, from 0 to 1, by steps or by the clock, whichever is further.
+
+    With a time limit the learning rate so reaches zero in time even on a machine that slows down.
+    """
+    by_steps = step / steps
+    if max_minutes is None:
+        return min(by_steps, 1.0)
+    return min(max(by_steps, elapsed_s / (60 * max_minutes)), 1.0)
+
+
+def learning_rate_scale(progress: float, warmup: float, decay: float) -> float:
+    """The share of the peak learning rate at `progress`: a linear rise, a plateau, a linear fall to zero.
+
+    `warmup` and `decay` are the shares of the run that the rise and the fall take.
+
+    Raises: ConfigError when the rise and the fall overlap.
+
+    Source: Hu et al. 2024, "MiniCPM", section 4 (warmup, stable, decay).
+    """
+    if not (0 <= warmup and 0 <= decay and warmup + decay <= 1):
+        raise ConfigError(f"warmup={warmup} and decay={decay} are shares of one run; they must add up to 1 at most")
+    if progress < warmup:
+        return progress / warmup
+    if progress > 1 - decay:
+        return (1 - progress) / decay
+    return 1.0

@@ -1,0 +1,72 @@
+"""Where a model's tensors are: one weight file, or several and an index that says which holds what."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cutaway.errors import CheckpointError
+from cutaway.weights.json_object import read_object
+
+WEIGHT_FILES: Sequence[str] = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""The names that Hugging Face gives weights, the preferred first."""
+
+INDEX_SUFFIX = ".index.json"
+SUFFIXES = (".safetensors", ".bin", INDEX_SUFFIX)
+MAX_SHARDS = 10_000
+
+
+def find_weights(folder: Path) -> Path:
+    """The weight file, or the index of several, in a folder.
+
+    Raises: CheckpointError when there is none, or several and no way to choose.
+    """
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    others = sorted(folder.glob("*.safetensors"))
+    if len(others) == 1:
+        return others[0]
+    if others:
+        raise CheckpointError(
+            f"{folder} holds {len(others)} .safetensors files and no index; give the path of the one you mean"
+        )
+    raise CheckpointError(f"{folder} holds no weights; it needs model.safetensors or pytorch_model.bin")
+
+
+def shard_files(weights: Path) -> list[Path]:
+    """The files that hold the tensors: the weight file itself, or those its index names.
+
+    Raises: CheckpointError when the index is damaged or a file it names is not there.
+    """
+    if not weights.name.endswith(INDEX_SUFFIX):
+        return [weights]
+    files = [weights.parent / name for name in dict.fromkeys(read_index(weights).values())]
+    for file in files:
+        if not file.is_file():
+            raise CheckpointError(f"{file} is missing, though {weights.name} names it; fetch the model again")
+    return files
+
+
+def read_index(index: Path) -> dict[str, str]:
+    """The file name of each tensor's shard, by the tensor's name.
+
+    Raises: CheckpointError when the index is damaged, or names a file outside its own folder.
+    """
+    weight_map = read_object(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise CheckpointError(f"{index} has no 'weight_map' of tensor names to files; fetch it again")
+    for name, file in weight_map.items():
+        # An index comes from strangers: it may not point elsewhere on this machine.
+        if not isinstance(file, str) or not file.endswith(SUFFIXES) or set(file) & set("/\\:\0"):
+            raise CheckpointError(
+                f"{index} puts tensor {name!r} into {file!r}; only a weight file in the same folder will do"
+            )
+    if len(set(weight_map.values())) > MAX_SHARDS:
+        raise CheckpointError(
+            f"{index} names more than {MAX_SHARDS:,} files; no GPT-2 has so many, so they are not read"
+        )
+    return weight_map
