@@ -117,13 +117,11 @@ def table(results: list[dict[str, Any]]) -> list[str]:
             m = result[library]
             mib = {key: m[f"{key}_bytes"] / 2**20 for key in ("peak", "own", "mapped")}
             times = f"{m['load_s']:7.3f} s {m['first_logits_s']:11.3f} s"
-            lines.append(
-                f"{result['model']:12} {library:12} {times} {mib['peak']:9,.0f} {mib['own']:9,.0f} {mib['mapped']:10,.0f}"
-            )
-        lines.append(
-            f"  checkpoint {result['checkpoint_bytes'] / 2**20:,.0f} MiB; logits within {result['max_logit_difference']:.1e}; "
-            f"transformers takes {result['load_time_ratio']:.2f} times as long and {result['peak_memory_ratio']:.2f} times the peak"
-        )
+            memory = f"{mib['peak']:9,.0f} {mib['own']:9,.0f} {mib['mapped']:10,.0f}"
+            lines.append(f"{result['model']:12} {library:12} {times} {memory}")
+        size_mib, apart = result["checkpoint_bytes"] / 2**20, result["max_logit_difference"]
+        ratios = f"{result['load_time_ratio']:.2f} times as long and {result['peak_memory_ratio']:.2f} times the peak"
+        lines.append(f"  checkpoint {size_mib:,.0f} MiB; logits within {apart:.1e}; transformers takes {ratios}")
     return lines
 
 

@@ -10,23 +10,23 @@ from cutaway.errors import CutawayError
 def converse(writer: Writer) -> None:
     """Ask for prompts and continue each, until Ctrl-D. Ctrl-C ends the text that is being written, not the session."""
     with contextlib.suppress(ImportError):  # there is none on Windows, whose console edits lines by itself
-        import readline  # noqa: F401  # its import is what makes input() editable
+        import readline  # noqa: F401  # makes input() editable
 
     terminal.notice("Type the beginning of a text; Ctrl-C stops a text, Ctrl-D leaves.")
     while True:
         try:
-            prompt = source_text.checked_argument(input("> "))
+            line = input("> ")
         except EOFError:
             print()
             return
-        if prompt:
-            answer(writer, prompt)
+        if line:
+            answer(writer, line)
 
 
-def answer(writer: Writer, prompt: str) -> None:
-    """Continue one prompt; a mistake in it does not end the session."""
+def answer(writer: Writer, line: str) -> None:
+    """Continue one line; a mistake in it does not end the session."""
     try:
-        writer.write(prompt)
+        writer.write(source_text.checked_argument(line))
     except KeyboardInterrupt:
         terminal.notice("stopped")
     except CutawayError as error:

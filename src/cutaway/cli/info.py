@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
@@ -79,10 +78,12 @@ def tensor_rows(report: Anatomy) -> Iterator[Sequence[str]]:
 
 def layer_rows(report: Anatomy) -> Iterator[Sequence[str]]:
     """One row for the same tensor of all layers, weight and bias together."""
-    last = report.config.n_layer - 1
-    ordered = sorted(report.tensors, key=first_place(report.tensors))
-    for name, group in groupby(ordered, key=lambda tensor: module_name(tensor.name)):
-        yield row(name.replace("h.*", f"h.0-{last}" if last else "h.0"), list(group), report)
+    layers = f"h.0-{report.config.n_layer - 1}" if report.config.n_layer > 1 else "h.0"
+    modules: dict[str, list[TensorReport]] = {}
+    for tensor in report.tensors:
+        modules.setdefault(module_name(tensor.name), []).append(tensor)
+    for name, tensors in modules.items():
+        yield row(name.replace("h.*", layers), tensors, report)
 
 
 def row(name: str, tensors: Sequence[TensorReport], report: Anatomy) -> Sequence[str]:
@@ -95,22 +96,6 @@ def row(name: str, tensors: Sequence[TensorReport], report: Anatomy) -> Sequence
 def module_name(tensor: str) -> str:
     """The module that a tensor is in, whichever its layer: `h.3.attn.c_attn.bias` is in `h.*.attn.c_attn`."""
     return re.sub(r"^h\.\d+\.", "h.*.", tensor).rpartition(".")[0]
-
-
-def first_place(tensors: Sequence[TensorReport]) -> "Places":
-    """The order in which modules first appear."""
-    return Places(list(dict.fromkeys(module_name(tensor.name) for tensor in tensors)))
-
-
-class Places:
-    """A sort key: where a tensor's module stands in the network."""
-
-    def __init__(self, modules: Sequence[str]) -> None:
-        self._place = {module: place for place, module in enumerate(modules)}
-
-    def __call__(self, tensor: TensorReport) -> int:
-        """The place of the tensor's module."""
-        return self._place[module_name(tensor.name)]
 
 
 def print_memory(report: Anatomy) -> None:

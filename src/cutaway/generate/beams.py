@@ -125,7 +125,7 @@ class BeamSearch:
 
         Shapes: logits (beams of the group, V)
         """
-        logprobs = logits.log_softmax(dim=-1)
+        logprobs = logits.log_softmax(dim=-1)[:, : self.tokenizer.n_vocab]
         scores = torch.stack(
             [penalize(row, self.params, prompt, beam.tokens) for row, beam in zip(logprobs, group.running, strict=True)]
         )

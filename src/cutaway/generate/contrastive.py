@@ -34,7 +34,8 @@ def contrastive_search(
     sample = Sample(prompt, params.replace(temperature=0), tokenizer, seed=0)
     steps: list[Step] = []
     while sample.finish_reason is None:
-        probs, candidates = likeliest(penalize(logits, params, prompt, sample.generated), contrastive.top_k)
+        spoken = logits[: tokenizer.n_vocab]
+        probs, candidates = likeliest(penalize(spoken, params, prompt, sample.generated), contrastive.top_k)
         reader.select([0] * len(candidates))
         next_logits = reader.decode(candidates.tolist())
         states = reader.states[:, -1]

@@ -39,6 +39,7 @@ class Sample:
         self.generated: list[int] = []
         self.finish_reason: FinishReason | None = None
         self._ends = stop_tokens(params, tokenizer)
+        self._n_vocab = tokenizer.n_vocab
         self._uniforms = uniforms(seed, sample)
         self._decoder = tokenizer.stream()
         self._stops = StopTexts(params.stop)
@@ -67,7 +68,8 @@ class Sample:
         )
 
     def _choose(self, logits: Array) -> int:
-        logits = penalize(logits, self.params, self.prompt_ids, self.generated)
+        # Checkpoints may pad the vocabulary for speed; an id that is no token is never chosen.
+        logits = penalize(logits[: self._n_vocab], self.params, self.prompt_ids, self.generated)
         if self.params.greedy:
             return most_likely(logits)
         check_possible(logits)

@@ -83,7 +83,7 @@ def expected(logits: Array, tokenizer: Tokenizer, top: int) -> tuple[Prediction,
 
     Shapes: (V,)
     """
-    best = most_likely_logprobs(logits, top) if top else {}
+    best = most_likely_logprobs(logits[: tokenizer.n_vocab], top) if top else {}
     return tuple(
         Prediction(token=token, piece=tokenizer.piece(token), probability=math.exp(logprob))
         for token, logprob in best.items()

@@ -84,6 +84,8 @@ def check_device(device: torch.device | str) -> torch.device:
 
     Raises: ConfigError when this machine, or this PyTorch, has none.
     """
+    if str(device) == "meta":
+        raise ConfigError("device 'meta' has no memory for weights; use 'cpu'")
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:

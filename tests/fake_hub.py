@@ -1,0 +1,72 @@
+"""A Hugging Face Hub of one model on this machine: the few addresses that its library asks when it downloads."""
+
+import hashlib
+import http.server
+import json
+import threading
+from pathlib import Path
+
+
+class FakeHub:
+    """Serves the files of a folder as the model `owner/name`, with one commit on the branch main."""
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+
+    def __init__(self, folder: Path, status: int = 200) -> None:
+        self.folder, self.status, self.requests = folder, status, []
+        hub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                hub.requests.append(self.path)
+                self.reply(*hub.answer(self.path.split("?")[0]))
+
+            do_HEAD = do_GET
+
+            def reply(self, status, body, headers):
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+        if self.status != 200:
+            return self.status, b"{}", {}
+        if path in (f"/api/models/owner/name/revision/{revision}" for revision in ("main", self.commit)):
+            siblings = [{"rfilename": file.name} for file in self.folder.iterdir()]
+            return self.json({"id": "owner/name", "sha": self.commit, "siblings": siblings})
+        if path == f"/api/models/owner/name/tree/{self.commit}":
+            return self.json([self.tree_entry(file) for file in self.folder.iterdir()])
+        file = self.folder / Path(path).name
+        if path.startswith(f"/owner/name/resolve/{self.commit}/") and file.is_file():
+            return 200, file.read_bytes(), {"X-Repo-Commit": self.commit, "ETag": f'"{self.blob_id(file)}"'}
+        missing = "RevisionNotFound" if path.startswith("/api/models/owner/name/") else "RepoNotFound"
+        return 404, b"{}", {"X-Error-Code": missing}
+
+    def tree_entry(self, file: Path) -> dict:
+        return {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": self.blob_id(file)}
+
+    @staticmethod
+    def blob_id(file: Path) -> str:
+        content = file.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+    @staticmethod
+    def json(value) -> tuple[int, bytes, dict[str, str]]:
+        return 200, json.dumps(value).encode(), {"Content-Type": "application/json"}
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()

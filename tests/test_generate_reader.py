@@ -1,0 +1,98 @@
+"""Reading with a cache, in unequal rows and past the context, gives what reading everything afresh gives."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cutaway.errors import GenerationError
+from cutaway.generate.reader import Reader
+from tiny import prompt_of, tiny_model
+
+
+def afresh(model, rows):
+    """The logits after each row, each read alone from scratch."""
+    return torch.cat([model(torch.tensor([row[-model.config.block_size :]]))[0][:, -1] for row in rows])
+
+
+@torch.inference_mode()
+def follow(model, prompts, moves):
+    """Read the prompts and then make the moves, checking the logits after each step."""
+    reader = Reader(model, new_tokens=len(moves))
+    rows = [list(prompt) for prompt in prompts]
+    torch.testing.assert_close(reader.prefill(prompts), afresh(model, rows), rtol=0, atol=1e-11)
+    for picks, tokens in moves:
+        picks = [pick % len(rows) for pick in picks]
+        rows = [[*rows[pick], token] for pick, token in zip(picks, tokens, strict=False)]
+        reader.select(picks[: len(rows)])
+        logits = reader.decode([row[-1] for row in rows])
+        torch.testing.assert_close(logits, afresh(model, rows), rtol=0, atol=1e-11)
+        assert reader.rows == rows
+
+
+@st.composite
+def moves(draw):
+    """Which rows go on, in which order and how often, and with which tokens."""
+    width = draw(st.integers(1, 4))
+    picks = st.lists(st.integers(0, 100), min_size=width, max_size=width)
+    tokens = st.lists(st.integers(0, 270), min_size=width, max_size=width)
+    return draw(picks), draw(tokens)
+
+
+MODEL = tiny_model(block_size=8)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.lists(moves(), min_size=1, max_size=7))
+@settings(max_examples=25)
+def test_prefill_select_and_decode_in_any_order_equal_reading_afresh(lengths, moves):
+    follow(MODEL, [prompt_of(length, i) for i, length in enumerate(lengths)], moves)
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 17])
+def test_the_edge_of_the_context_is_crossed_without_a_seam(length):
+    follow(MODEL, [prompt_of(length)], [([0], [token]) for token in range(12)])
+
+
+def test_a_context_of_one_token_works():
+    follow(tiny_model(block_size=1), [prompt_of(1), prompt_of(3, 1)], [([0, 1], [5, 6]), ([1], [7])])
+
+
+def test_states_are_the_final_hidden_states_of_what_was_read_last():
+    reader = Reader(MODEL, new_tokens=2)
+    with torch.inference_mode():
+        reader.prefill([[1, 2, 3]])
+        torch.testing.assert_close(reader.states, MODEL.hidden(torch.tensor([[1, 2, 3]])))
+        reader.decode([4])
+        torch.testing.assert_close(reader.states, MODEL.hidden(torch.tensor([[1, 2, 3, 4]]))[:, -1:])
+
+
+def test_the_prompts_handed_in_are_not_changed():
+    prompts = [[1, 2], [3]]
+    with torch.inference_mode():
+        reader = Reader(MODEL, new_tokens=1)
+        reader.prefill(prompts)
+        reader.select([0, 0, 1])
+        reader.decode([7, 8, 9])
+    assert prompts == [[1, 2], [3]]
+    assert reader.rows == [[1, 2, 7], [1, 2, 8], [3, 9]]
+
+
+def test_half_precision_logits_come_as_float32():
+    with torch.inference_mode():
+        for dtype in (torch.bfloat16, torch.float16):
+            assert Reader(tiny_model().to(dtype), new_tokens=1).prefill([[1]]).dtype == torch.float32
+        assert Reader(MODEL, new_tokens=1).prefill([[1]]).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("prompts", "sentence"),
+    [
+        ([], "at least one token"),
+        ([[]], "at least one token"),
+        ([[272]], "token id 272 is not in the model's vocabulary of 272; use the tokenizer that belongs to it"),
+        ([[1], [-2]], "token id -2"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(prompts, sentence):
+    with pytest.raises(GenerationError, match=sentence):
+        Reader(MODEL, new_tokens=1).prefill(prompts)
