@@ -1,0 +1,477 @@
+"""Training: batches that depend on nothing but seed and step, a schedule that ends in time, runs that resume."""
+
+import json
+import math
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from cutaway.config import GPTConfig
+from cutaway.errors import ConfigError, TrainingError
+from cutaway.model import GPT
+from cutaway.tokenizer import Tokenizer
+from cutaway.train.batches import Batches, WindowStream, read_tokens
+from cutaway.train.checkpoint import RunState, load_run, save_run
+from cutaway.train.config import OptimizerConfig, Source, TrainConfig
+from cutaway.train.evaluate import bits_per_byte, token_bytes
+from cutaway.train.gradients import set_gradients
+from cutaway.train.head_loss import CHUNK, head_loss
+from cutaway.train.log import RunLog
+from cutaway.train.loop import Run, checkpoint_path, train
+from cutaway.train.optimizer import Muon, Optimizers, orthogonalized
+from cutaway.train.schedule import learning_rate_scale, progress
+from cutaway.train.workers import Workers
+
+SMALL = GPTConfig(n_layer=2, n_head=2, n_embd=16, block_size=16, vocab_size=257)
+TEXT = "The cat sat on the mat. The dog sat on the log. The frog sat on the bog.\n" * 40
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tokenizer of plain bytes and a text, encoded."""
+    folder = tmp_path_factory.mktemp("data")
+    tokenizer = Tokenizer.train([], 257)
+    tokenizer.save(folder)
+    np.save(folder / "text.npy", np.array(tokenizer.encode(TEXT), dtype=np.uint16))
+    return folder
+
+
+@pytest.fixture
+def make(folder, tmp_path):
+    """A configuration of a tiny run, with changes."""
+    return partial(
+        TrainConfig,
+        model=SMALL,
+        sources=(Source(path=folder / "text.npy", rows=4),),
+        held_out={"text": folder / "text.npy"},
+        tokenizer=folder,
+        out=tmp_path / "run",
+        steps=6,
+        micro_rows=2,
+        eval_windows=2,
+    )
+
+
+def log_of(config):
+    return [json.loads(line) for line in (config.out / "log.jsonl").read_text().splitlines()]
+
+
+def state_of(run):
+    return {**dict(run.model.named_parameters()), **run.optimizers.state()}
+
+
+# Batches
+
+
+def stream(n=1000, block_size=7, seed=3):
+    return WindowStream(np.arange(n, dtype=np.uint16), block_size, seed)
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=20))
+def test_a_window_depends_only_on_its_index(indices):
+    asked_out_of_order = stream()
+    for index in indices:
+        assert (asked_out_of_order.window(index) == stream().window(index)).all()
+
+
+def test_each_round_shows_every_window_once_in_another_order():
+    windows = stream()
+    rounds = [[int(windows.window(r * windows.windows + i)[0]) for i in range(windows.windows)] for r in range(2)]
+    for starts in rounds:
+        assert np.diff(sorted(starts)).tolist() == [7] * (windows.windows - 1)
+    assert rounds[0] != rounds[1]
+    assert len({start % 7 for start in rounds[0] + rounds[1]}) == 2, "the second round should be cut at other places"
+
+
+def test_targets_are_the_tokens_that_follow():
+    idx, targets = Batches([(np.arange(500, dtype=np.uint16), 3)], block_size=8, seed=0)[5]
+    assert idx.shape == targets.shape == (3, 8)
+    assert (targets == idx + 1).all()
+
+
+def test_every_source_has_its_rows_in_every_batch():
+    low, high = np.arange(300, dtype=np.uint16), np.arange(1000, 1300, dtype=np.uint16)
+    idx, _ = Batches([(low, 3), (high, 1)], block_size=8, seed=0)[40]
+    assert (idx[:, 0] >= 1000).tolist() == [False, False, False, True]
+
+
+def test_another_seed_gives_other_batches():
+    tokens = np.arange(5000, dtype=np.uint16)
+    first, second = (Batches([(tokens, 2)], block_size=8, seed=seed)[0][0] for seed in (0, 1))
+    assert not torch.equal(first, second)
+
+
+def test_too_short_a_text_is_refused():
+    with pytest.raises(TrainingError, match="10 tokens are too few for windows of 8"):
+        stream(10, 8)
+
+
+@pytest.mark.parametrize("content", [np.zeros(3), np.zeros((3, 3), dtype=np.uint16)])
+def test_a_file_that_is_no_row_of_ids_is_refused(tmp_path, content):
+    np.save(tmp_path / "x.npy", content)
+    with pytest.raises(TrainingError, match="expected one row of uint16 ids"):
+        read_tokens(tmp_path / "x.npy", 257)
+
+
+def test_an_id_outside_the_vocabulary_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([0, 257], dtype=np.uint16))
+    with pytest.raises(TrainingError, match="the id 257, but the model's vocabulary has only 257"):
+        read_tokens(tmp_path / "x.npy", 257)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not numpy", np.array([{}], dtype=object)])
+def test_an_unreadable_file_is_refused(tmp_path, content):
+    if isinstance(content, bytes):
+        (tmp_path / "x.npy").write_bytes(content)
+    elif content is not None:
+        np.save(tmp_path / "x.npy", content, allow_pickle=True)
+    with pytest.raises(TrainingError, match="prepare the data first"):
+        read_tokens(tmp_path / "x.npy", 257)
+
+
+# The schedule
+
+
+@given(st.floats(0, 1))
+def test_the_rate_stays_between_zero_and_its_peak(share):
+    assert 0 <= learning_rate_scale(share, warmup=0.1, decay=0.4) <= 1
+
+
+@pytest.mark.parametrize(("share", "scale"), [(0, 0), (0.05, 0.5), (0.1, 1), (0.6, 1), (0.8, 0.5), (1, 0)])
+def test_the_rate_rises_stays_and_falls(share, scale):
+    assert learning_rate_scale(share, warmup=0.1, decay=0.4) == pytest.approx(scale)
+
+
+def test_a_run_without_warmup_or_decay_keeps_its_peak():
+    assert [learning_rate_scale(share, warmup=0, decay=0) for share in (0, 0.5, 1)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("step", "elapsed_s", "minutes", "share"),
+    [(25, 1e9, None, 0.25), (25, 30, 1, 0.5), (75, 30, 1, 0.75), (25, 90, 1, 1), (200, 0, 1, 1)],
+)
+def test_progress_is_by_steps_or_by_the_clock_whichever_is_further(step, elapsed_s, minutes, share):
+    assert progress(step, 100, elapsed_s, minutes) == share
+
+
+# The optimizers
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 32), (32, 8), (3, 16, 8)])
+def test_orthogonalized_matrices_have_singular_values_near_one(shape):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalized(matrices))
+    assert 0.5 < values.min()
+    assert values.max() < 1.3
+
+
+def test_muon_takes_stacked_matrices_one_by_one():
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(4, 4, generator=generator) for _ in range(3)]
+    together, alone = torch.zeros(12, 4, requires_grad=True), [torch.zeros(4, 4, requires_grad=True) for _ in parts]
+    together.grad = torch.cat(parts)
+    for weight, grad in zip(alone, parts, strict=True):
+        weight.grad = grad
+    Muon([{"params": [together], "stacked": 3}], lr=0.1, momentum=0.9).step()
+    Muon([{"params": alone}], lr=0.1, momentum=0.9).step()
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+def test_matrices_inside_the_layers_go_to_muon_and_the_rest_to_adamw():
+    optimizers = Optimizers(GPT(SMALL), OptimizerConfig())
+    muon, adamw = ({p for g in o.param_groups for p in g["params"]} for o in optimizers.optimizers)
+    assert not muon & adamw
+    assert muon | adamw == set(optimizers.parameters.values())
+    assert {name.split(".", 2)[2] for name, p in optimizers.parameters.items() if p in muon} == {
+        "attn.c_attn.weight",
+        "attn.c_proj.weight",
+        "mlp.c_fc.weight",
+        "mlp.c_proj.weight",
+    }
+
+
+def test_learning_rates_are_shares_of_their_peaks():
+    optimizers = Optimizers(GPT(SMALL), OptimizerConfig(muon_lr=0.1, adamw_lr=0.01))
+    for scale in (0.5, 0.25):
+        optimizers.set_learning_rate(scale)
+        rates = [group["lr"] for optimizer in optimizers.optimizers for group in optimizer.param_groups]
+        assert rates == [scale * 0.1, scale * 0.1, scale * 0.01]
+
+
+def test_a_memory_of_an_unknown_weight_is_refused():
+    with pytest.raises(TrainingError, match=r"'h\.9\.x'"):
+        Optimizers(GPT(SMALL), OptimizerConfig()).load_state({"h.9.x:momentum": torch.zeros(1)})
+
+
+# The loss and the gradients
+
+
+def test_the_head_loss_is_the_cross_entropy_and_has_its_gradients():
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(2, CHUNK - 3, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(11, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(11, (2, CHUNK - 3), generator=generator)
+    plain = F.cross_entropy((hidden @ weight.T).flatten(0, 1), targets.flatten())
+    ours = head_loss(hidden, weight, targets)
+    torch.testing.assert_close(ours, plain)
+    for got, expected in zip(
+        torch.autograd.grad(3 * ours, (hidden, weight)), torch.autograd.grad(3 * plain, (hidden, weight)), strict=True
+    ):
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize(("micro_rows", "threads"), [(6, 1), (2, 1), (1, 2)])
+def test_parts_of_a_batch_add_up_to_its_gradient(micro_rows, threads):
+    torch.manual_seed(0)
+    model = GPT(SMALL).double()
+    idx = torch.randint(257, (6, 16))
+    _, loss = model(idx, idx)
+    expected = torch.autograd.grad(loss, list(model.parameters()))
+    with Workers(threads) as workers:
+        got = set_gradients(model, idx, idx, micro_rows, workers)
+    assert got == pytest.approx(loss.item())
+    for parameter, grad in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, grad)
+
+
+def test_a_loss_that_is_no_number_ends_the_run():
+    model = GPT(SMALL)
+    torch.nn.init.constant_(model.wte.weight, torch.inf)
+    idx = torch.zeros(1, 4, dtype=torch.long)
+    with Workers(1) as workers, pytest.raises(TrainingError, match="lower learning rates"):
+        set_gradients(model, idx, idx, 1, workers)
+
+
+def test_pytorch_has_its_threads_back_after_the_work():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with Workers(2) as workers:
+            assert list(workers.map(lambda _: torch.get_num_threads(), range(4))) == [1] * 4
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+# Evaluation
+
+
+def test_tokens_count_their_bytes_and_special_tokens_none():
+    tokenizer = Tokenizer.train(["ab ab ab é"], 259)
+    sizes = token_bytes(tokenizer)
+    assert sizes[tokenizer.encode("ab é")].sum() == len("ab é".encode())
+    assert sizes[tokenizer.eot] == 0
+
+
+def test_an_untrained_model_needs_about_log2_of_the_vocabulary_bits_for_each_byte(folder):
+    tokens = read_tokens(folder / "text.npy", 257)
+    model = GPT(SMALL)
+    torch.nn.init.zeros_(model.wte.weight)
+    bits = bits_per_byte(model, tokens, token_bytes(Tokenizer.from_folder(folder)))
+    assert bits == pytest.approx(math.log2(257))
+
+
+def test_bits_per_byte_count_every_token_but_the_first_once():
+    torch.manual_seed(0)
+    model, sizes = GPT(SMALL).double(), torch.ones(257, dtype=torch.int64)
+    tokens = torch.randint(257, (39,))
+    nats = [
+        model(part[None, :-1], part[None, 1:])[1].item() * (len(part) - 1)
+        for part in (tokens[0:17], tokens[16:33], tokens[32:39])
+    ]
+    got = bits_per_byte(model, tokens.numpy().astype(np.uint16), sizes)
+    assert got == pytest.approx(sum(nats) / math.log(2) / 38)
+
+
+def test_a_text_of_one_token_cannot_be_evaluated():
+    with pytest.raises(TrainingError, match="no text to predict"):
+        bits_per_byte(GPT(SMALL), np.zeros(1, dtype=np.uint16), torch.ones(257, dtype=torch.int64))
+
+
+# Checkpoints
+
+
+def test_a_saved_run_comes_back_exactly(tmp_path):
+    state = RunState(step=7, elapsed_s=0.1, weights={"w": torch.randn(3)}, optimizer={"w:m": torch.randn(3)})
+    save_run(state, tmp_path / "run.safetensors")
+    back = load_run(tmp_path / "run.safetensors")
+    assert (back.step, back.elapsed_s) == (7, 0.1)
+    assert torch.equal(back.weights["w"], state.weights["w"])
+    assert torch.equal(back.optimizer["w:m"], state.optimizer["w:m"])
+    assert [file.name for file in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    save_run(RunState(step=1, elapsed_s=1.0, weights={"w": torch.zeros(99)}, optimizer={}), path)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(TrainingError, match="delete it to start anew"):
+        load_run(path)
+
+
+def test_another_safetensors_file_is_no_checkpoint(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.zeros(2)}, tmp_path / "x.safetensors")
+    with pytest.raises(TrainingError, match="is not a saved run"):
+        load_run(tmp_path / "x.safetensors")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    with pytest.raises(TrainingError, match="cannot be saved"):
+        save_run(RunState(step=1, elapsed_s=1.0, weights={}, optimizer={}), tmp_path / "missing" / "x.safetensors")
+
+
+# The log
+
+
+def test_a_resumed_run_forgets_what_it_will_do_again(tmp_path):
+    log = RunLog(tmp_path / "log.jsonl")
+    log.forget_after(3)
+    for step in (1, 3, 4):
+        log.append(step=step)
+    with log.path.open("a") as file:
+        file.write('{"step": 2, "lo')
+    log.forget_after(3)
+    assert log.path.read_text() == '{"step": 1}\n{"step": 3}\n'
+
+
+# Whole runs
+
+
+def test_the_loss_goes_down(make):
+    config = make(steps=30, log_every=10, optimizer=OptimizerConfig(adamw_lr=0.03))
+    model = train(config)
+    losses = [line["loss"] for line in log_of(config) if "loss" in line]
+    assert losses[0] > losses[1] > losses[2]
+    final = log_of(config)[-1]["final_bits_per_byte"]["text"]
+    sizes, tokens = token_bytes(Tokenizer.from_folder(config.tokenizer)), read_tokens(config.held_out["text"], 257)
+    assert final == pytest.approx(bits_per_byte(model, tokens, sizes), abs=1e-4)
+    assert final < 5
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make, tmp_path):
+    config = make(out=tmp_path)
+    with Workers(2) as workers:
+        whole, first, second = (Run(config, workers, time.monotonic) for _ in range(3))
+        losses = [whole.train_step() for _ in range(6)]
+        assert [first.train_step() for _ in range(3)] == losses[:3]
+        first.save()
+        second.load()
+        assert [second.train_step() for _ in range(3)] == losses[3:]
+    expected, got = state_of(whole), state_of(second)
+    assert expected.keys() == got.keys()
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_train_goes_on_from_the_checkpoint(make):
+    config = make(log_every=1)
+    config.out.mkdir()
+    with Workers(1) as workers:
+        run = Run(config, workers, time.monotonic)
+        for _ in range(4):
+            run.train_step()
+            run.report(loss=0)
+        run.save()
+        run.train_step()
+        run.report(loss="of a step that was lost")
+    resumed = train(config)
+    assert [line["step"] for line in log_of(config) if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    uninterrupted = train(make(out=config.out / "other"))
+    assert all(torch.equal(a, b) for a, b in zip(resumed.parameters(), uninterrupted.parameters(), strict=True))
+
+
+def test_the_clock_ends_a_run_in_time_and_counts_on_after_a_pause(make):
+    def ticking():
+        ticks = iter(range(10_000))
+        return lambda: float(next(ticks))
+
+    config = make(steps=10_000, max_minutes=1, log_every=1, eval_every=10_000)
+    train(config, ticking())
+    steps = log_of(config)[-1]["step"]
+    assert 5 < steps < 60
+    elapsed_s = load_run(checkpoint_path(config)).elapsed_s
+    assert elapsed_s >= 60
+    train(config, ticking())
+    assert log_of(config)[-1]["step"] == steps, "a finished run has nothing left to do"
+
+
+def test_the_run_is_saved_and_evaluated_along_the_way(make):
+    config = make(eval_every=3, checkpoint_minutes=1e-9)
+    train(config)
+    assert [line["step"] for line in log_of(config) if "bits_per_byte" in line] == [3, 6]
+
+
+def test_a_checkpoint_of_another_shape_is_refused(make):
+    config = make(steps=1)
+    train(config)
+    with pytest.raises(TrainingError, match="another shape of model"):
+        train(make(model=SMALL.replace(n_layer=1)))
+
+
+# The configuration
+
+
+def values(**changes):
+    table = {"model": {"n_layer": 1}, "sources": [{"path": "x.npy", "rows": 4}], "held_out": {"x": "y.npy"}}
+    return {**table, "tokenizer": "t", "out": "o", **changes}
+
+
+def without(name):
+    return {key: value for key, value in values().items() if key != name}
+
+
+def test_the_bundled_models_recipe_can_be_read(request):
+    config = TrainConfig.from_toml(request.config.rootpath / "configs" / "fable.toml")
+    assert config.model.vocab_size == 8192
+    assert set(config.held_out) == {"children", "stories", "novels"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (values(stepz=3), "TrainConfig has no key 'stepz'; did you mean 'steps'"),
+        (values(model={"n_layers": 3}), "did you mean 'n_layer'"),
+        (values(optimizer={"moun_lr": 3}), "OptimizerConfig has no key 'moun_lr'; did you mean 'muon_lr'"),
+        (values(sources=[{"path": "x"}]), "Source needs the key 'rows'"),
+        (values(sources=[{"path": "x", "rows": 0}]), "rows=0 is out of range"),
+        (values(sources=[{"path": 1, "rows": 4}]), "path=1 must be a path"),
+        (values(sources=[3]), "sources=3 must be a table"),
+        (values(sources=[]), "at least one source"),
+        (values(sources="x"), "sources='x' must be a table"),
+        (values(model=3), "model=3 must be a table"),
+        (values(held_out={"x": 3}), "x=3 must be a path"),
+        (values(out=3), "out=3 must be a path"),
+        (values(steps=0), "steps=0 is out of range"),
+        (values(steps=1.5), "steps=1.5 must be an integer"),
+        (values(clip="big"), "clip='big' must be a number above 0"),
+        (values(clip=math.inf), "clip=inf must be a number above 0"),
+        (values(max_minutes=-1), "max_minutes=-1 must be a number above 0"),
+        (values(optimizer={"beta1": 2}), "beta1=2 must be a number from 0 to 1"),
+        (values(warmup=0.5, decay=0.6), "more than the whole run"),
+        (values(micro_rows=3), "micro_rows=3 does not divide the 4 rows"),
+        (without("out"), "TrainConfig needs the key 'out'"),
+        (without("model"), "TrainConfig needs the key 'model'"),
+    ],
+)
+def test_a_bad_value_is_named(given, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig.from_dict(given)
+
+
+@pytest.mark.parametrize("content", [b"steps = ", b"\xff", b"#" * (1 << 20) + b"##"])
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, content):
+    (tmp_path / "x.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match="configuration"):
+        TrainConfig.from_toml(tmp_path / "x.toml")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        TrainConfig.from_toml(tmp_path / "none.toml")
