@@ -4,8 +4,12 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cutaway.config import PRESETS
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
 
 
 @contextlib.contextmanager
@@ -17,7 +21,19 @@ def random_checkpoint(preset: str, seed: int = 0) -> Iterator[Path]:
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
         model = GPT2LMHeadModel(GPT2Config(**PRESETS[preset]))
-        # Untrained weights give nearly uniform logits; wider ones make each next token a clear choice.
-        model.transformer.wte.weight.data.mul_(4)
+        sharpen(model)
         model.save_pretrained(folder)
         yield Path(folder)
+
+
+def sharpen(model: "GPT2LMHeadModel") -> None:
+    """Make an untrained model write varied text with clear choices.
+
+    At its initial scale a tied model only repeats its last token; positions and layers must outweigh the embedding.
+    """
+    gpt = model.transformer
+    gpt.wpe.weight.data.mul_(3)
+    gpt.ln_f.weight.data.mul_(4)
+    for block in gpt.h:
+        for projection in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj):
+            projection.weight.data.mul_(4)

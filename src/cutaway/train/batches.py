@@ -10,10 +10,10 @@ from torch import Tensor
 from cutaway.errors import TrainingError
 
 
-def read_tokens(path: Path) -> NDArray[np.uint16]:
+def read_tokens(path: Path, vocab_size: int) -> NDArray[np.uint16]:
     """The token ids in a `.npy` file, mapped rather than read.
 
-    Raises: TrainingError when there is no such file or it holds something else.
+    Raises: TrainingError when there is no such file, or it holds something else than ids of this vocabulary.
     """
     try:
         tokens = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -21,6 +21,8 @@ def read_tokens(path: Path) -> NDArray[np.uint16]:
         raise TrainingError(f"the tokens in {path} cannot be read ({error}); prepare the data first") from None
     if tokens.dtype != np.uint16 or tokens.ndim != 1:
         raise TrainingError(f"{path} holds {tokens.dtype} of shape {tokens.shape}; expected one row of uint16 ids")
+    if len(tokens) and (largest := int(tokens.max())) >= vocab_size:
+        raise TrainingError(f"{path} holds the id {largest:,}, but the model's vocabulary has only {vocab_size:,}")
     return tokens  # type: ignore[no-any-return]
 
 

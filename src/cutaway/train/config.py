@@ -75,6 +75,8 @@ class OptimizerConfig:
 class TrainConfig:
     """A training run: the model, the data, the optimizers and the pace.
 
+    Paths start from the folder that the run is started in.
+
     Raises: ConfigError when a value is impossible.
     """
 

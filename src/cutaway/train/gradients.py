@@ -1,9 +1,6 @@
 """The gradient of a batch, its parts worked on side by side."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,30 +8,7 @@ from torch import Tensor
 from cutaway.errors import TrainingError
 from cutaway.model import GPT
 from cutaway.train.head_loss import head_loss
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Workers:
-    """Threads that each take one piece of work at a time, start to finish.
-
-    Two cores so do more than when every multiplication is cut in two: nobody waits for the other at each of them,
-    above all when other programs take one of the cores now and then. Results come in the order of the work, so sums
-    over them do not depend on who was ready first.
-    """
-
-    def __init__(self, threads: int) -> None:
-        torch.set_num_threads(1)
-        self._pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The results of the work on each item, in order."""
-        return self._pool.map(work, items)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
+from cutaway.train.workers import Workers
 
 
 def set_gradients(model: GPT, idx: Tensor, targets: Tensor, micro_rows: int, workers: Workers) -> float:

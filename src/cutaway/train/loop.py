@@ -1,6 +1,5 @@
-"""The training loop: read it from `train`, at the end."""
+"""The training loop: read `train` and `to_the_end`, at the end, first."""
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,11 @@ from cutaway.train.batches import Batches, read_tokens
 from cutaway.train.checkpoint import RunState, load_run, save_run
 from cutaway.train.config import TrainConfig
 from cutaway.train.evaluate import bits_per_byte, token_bytes
-from cutaway.train.gradients import Workers, set_gradients
+from cutaway.train.gradients import set_gradients
+from cutaway.train.log import RunLog
 from cutaway.train.optimizer import Optimizers
 from cutaway.train.schedule import learning_rate_scale, progress
+from cutaway.train.workers import Workers
 
 Clock = Callable[[], float]
 
@@ -25,16 +26,17 @@ Clock = Callable[[], float]
 class Run:
     """A training run and where it stands."""
 
-    def __init__(self, config: TrainConfig, clock: Clock = time.monotonic) -> None:
-        self.config, self.clock = config, clock
+    def __init__(self, config: TrainConfig, workers: Workers, clock: Clock) -> None:
+        self.config, self.workers, self.clock = config, workers, clock
         torch.manual_seed(config.seed)
         self.model = GPT(config.model)
-        self.workers = Workers(config.threads)
-        self.optimizers = Optimizers(self.model, config.optimizer, self.workers.map)
-        sources = [(read_tokens(source.path), source.rows) for source in config.sources]
+        self.optimizers = Optimizers(self.model, config.optimizer, workers.map)
+        vocab_size = config.model.vocab_size
+        sources = [(read_tokens(source.path, vocab_size), source.rows) for source in config.sources]
         self.batches = Batches(sources, config.model.block_size, config.seed)
-        self.held_out = {name: read_tokens(path) for name, path in config.held_out.items()}
+        self.held_out = {name: read_tokens(path, vocab_size) for name, path in config.held_out.items()}
         self.token_bytes = token_bytes(Tokenizer.from_folder(config.tokenizer))
+        self.log = RunLog(config.out / "log.jsonl")
         self.step, self.started_s = 0, clock()
 
     @property
@@ -85,12 +87,11 @@ class Run:
                 parameter.copy_(state.weights[name])
         self.optimizers.load_state(state.optimizer)
         self.step, self.started_s = state.step, self.clock() - state.elapsed_s
+        self.log.forget_after(self.step)
 
-    def log(self, **values: object) -> None:
-        """Append a line to the run's log."""
-        line = json.dumps({"step": self.step, "elapsed_s": round(self.elapsed_s, 1), **values})
-        with (self.config.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+    def report(self, **values: object) -> None:
+        """Log these values of the present moment."""
+        self.log.append(step=self.step, elapsed_s=round(self.elapsed_s, 1), **values)
 
 
 class LossMeter:
@@ -119,20 +120,25 @@ def train(config: TrainConfig, clock: Clock = time.monotonic) -> GPT:
     Raises: TrainingError when data or a checkpoint cannot be used, or the loss is no number any more.
     """
     config.out.mkdir(parents=True, exist_ok=True)
-    run = Run(config, clock)
-    if checkpoint_path(config).exists():
-        run.load()
-    meter, saved_s = LossMeter(run), run.elapsed_s
+    with Workers(config.threads) as workers:
+        run = Run(config, workers, clock)
+        if checkpoint_path(config).exists():
+            run.load()
+        to_the_end(run)
+        run.save()
+        run.report(final_bits_per_byte=run.evaluate())
+    return run.model
+
+
+def to_the_end(run: Run) -> None:
+    """Step after step until the run is over; now and then log, evaluate and save."""
+    config, meter, saved_s = run.config, LossMeter(run), run.elapsed_s
     while run.progress < 1:
         meter.losses.append(run.train_step())
         if run.step % config.log_every == 0:
-            run.log(**meter.read())
+            run.report(**meter.read())
         if run.step % config.eval_every == 0:
-            run.log(bits_per_byte=run.evaluate(config.eval_windows))
+            run.report(bits_per_byte=run.evaluate(config.eval_windows))
         if run.elapsed_s - saved_s >= 60 * config.checkpoint_minutes:
             run.save()
             saved_s = run.elapsed_s
-    run.save()
-    run.log(final_bits_per_byte=run.evaluate())
-    run.workers.close()
-    return run.model

@@ -21,7 +21,7 @@ def learning_rate_scale(progress: float, warmup: float, decay: float) -> float:
 
     Raises: ConfigError when the rise and the fall overlap.
 
-    Source: Hu et al. 2024, "MiniCPM", section 4 (warmup, stable, decay).
+    Source: Hägele et al. 2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations".
     """
     if not (0 <= warmup and 0 <= decay and warmup + decay <= 1):
         raise ConfigError(f"warmup={warmup} and decay={decay} are shares of one run; they must add up to 1 at most")
