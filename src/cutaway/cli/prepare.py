@@ -84,7 +84,8 @@ def prepare_command(
     workers = worker_count(options.workers)
     try:
         corpus = find_corpus(sources, out, options.format)
-        job = Job(corpus, choose_tokenizer(options.tokenizer, options.vocab_size, corpus, settings), settings)
+        tokenizer = choose_tokenizer(options.tokenizer, options.vocab_size, corpus, settings)
+        job = Job(corpus, tokenizer, settings)
         with progress_bar() as on_progress:
             manifest = prepare(job, out, workers=useful(workers, corpus), share=share, on_progress=on_progress)
     finally:
@@ -94,7 +95,7 @@ def prepare_command(
     if manifest is None:
         terminal.notice(f"share {options.shard} is done; the last one to finish completes {out}")
         return
-    show_report(make_report(TokenFolder(out)), job.encoder.piece, out, as_json=options.json)
+    show_report(make_report(TokenFolder(out)), tokenizer.piece, out, as_json=options.json)
 
 
 def find_corpus(sources: tuple[str, ...], out: Path, kind: Kind | None) -> Corpus:

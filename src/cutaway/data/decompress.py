@@ -3,6 +3,8 @@
 import gzip
 import io
 import lzma
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,19 +28,23 @@ class CountedFile(io.FileIO):
         return count
 
 
-def open_plain(file: CountedFile, compression: str) -> BinaryIO:
+@contextmanager
+def open_plain(file: CountedFile, compression: str) -> Iterator[BinaryIO]:
     """The uncompressed bytes of a file, read on demand.
 
     Raises: MissingExtraError when it takes a library that is not installed.
     """
-    stream = io.BufferedReader(file, BUFFER_BYTES)
+    with io.BufferedReader(file, BUFFER_BYTES) as stream:
+        yield io.BufferedReader(_uncompressed(stream, compression), BUFFER_BYTES) if compression else stream
+
+
+def _uncompressed(stream: BinaryIO, compression: str) -> io.RawIOBase:
+    """Not quite raw, but read by a buffer above in the same way."""
     if compression == ".gz":
-        return io.BufferedReader(gzip.GzipFile(fileobj=stream, mode="rb"), BUFFER_BYTES)
+        return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]
     if compression == ".xz":
-        return io.BufferedReader(lzma.LZMAFile(stream, "rb"), BUFFER_BYTES)
-    if compression == ".zst":
-        return io.BufferedReader(ZstandardReader(stream), BUFFER_BYTES)
-    return stream
+        return lzma.LZMAFile(stream)  # type: ignore[return-value]
+    return ZstandardReader(stream)
 
 
 class ZstandardReader(io.RawIOBase):

@@ -1,5 +1,6 @@
 """One legacy `pytorch_model.bin` file: a pickle, so only PyTorch's loader for plain weights may touch it."""
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,12 +28,15 @@ class LegacyFile:
 
     def _load(self) -> dict[str, Tensor]:
         try:
-            # Files from before PyTorch 1.6 are no zip archives and cannot be mapped.
-            content = torch.load(self.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(self.path))
-        except Exception as error:  # noqa: BLE001 - damaged bytes make the unpickler raise anything
-            reason = str(error).split("\n", 1)[0][:200] or type(error).__name__
+            with warnings.catch_warnings(action="ignore"):
+                # Files from before PyTorch 1.6 are no zip archives and cannot be mapped.
+                mmap = zipfile.is_zipfile(self.path)
+                content = torch.load(self.path, map_location="cpu", weights_only=True, mmap=mmap)
+        except Exception:  # noqa: BLE001 - damaged bytes make the unpickler raise anything
+            # Torch's own message is not passed on: it advises to switch the protection off.
             raise CheckpointError(
-                f"{self.path} cannot be loaded as plain weights ({reason}); fetch it again, or as .safetensors"
+                f"{self.path} is damaged, or a pickle with more in it than tensors, which could run any program and "
+                "is not opened; fetch it again, or as .safetensors"
             ) from None
         if not isinstance(content, dict):
             raise CheckpointError(
