@@ -5,6 +5,7 @@ CutawayError                 the root: catch this to catch all of them
 ├── TokenizerError           text or ids that cannot be encoded or decoded, a broken vocabulary
 ├── CheckpointError          weights that are missing, damaged, or not a GPT-2
 │   └── ModelNotFoundError   no such model here, in the cache, or on the Hub
+├── DataError            a corpus or token shards that are missing, damaged, or not what was asked for
 ├── GenerationError          a prompt or sampling parameter the model cannot serve
 ├── TrainingError            a run that cannot start or go on
 └── MissingExtraError        an optional library that is not installed
@@ -35,6 +36,10 @@ class CheckpointError(CutawayError):
 
 class ModelNotFoundError(CheckpointError, FileNotFoundError):
     """No model of that name is bundled, cached, on disk or reachable."""
+
+
+class DataError(CutawayError, ValueError):
+    """A corpus or token shards are missing, damaged, or not what was asked for."""
 
 
 class GenerationError(CutawayError, ValueError):

@@ -12,7 +12,7 @@ from cutaway.errors import GenerationError
 from cutaway.generate import Generation, Step, TokenScore
 from cutaway.model import GPT
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights import DEFAULT_MODEL, ModelSource, load_model, load_tokenizer, save_model
 
 Prompt = str | Sequence[int]
@@ -22,7 +22,7 @@ Prompt = str | Sequence[int]
 class LanguageModel:
     """A GPT and the tokenizer it was trained with."""
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, name: str = "") -> None:
+    def __init__(self, model: GPT, tokenizer: AnyTokenizer, name: str = "") -> None:
         self.model, self.tokenizer, self.name = model, tokenizer, name
 
     def __repr__(self) -> str:

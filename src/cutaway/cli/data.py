@@ -11,9 +11,10 @@ from cyclopts import Parameter
 from cutaway.cli import terminal
 from cutaway.cli.data_report import show_report
 from cutaway.cli.options import Json
-from cutaway.cli.tokenizer_choice import AnyTokenizer, open_tokenizer
 from cutaway.config import check_integer
-from cutaway.data import Batch, Batches, DataError, SequentialBatches, TokenFolder, make_report, merge
+from cutaway.data import Batch, Batches, SequentialBatches, TokenFolder, make_report, merge
+from cutaway.errors import DataError
+from cutaway.tokenizer import AnyTokenizer, open_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cutaway.config import PRESETS, GPTConfig
 from cutaway.errors import ModelNotFoundError
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer, Tokenizer, open_tokenizer
 
 if TYPE_CHECKING:
     from cutaway.cli.options import ModelOptions
@@ -31,7 +31,7 @@ def load_config(source: str) -> GPTConfig:
     return read_config(Path(source) if source.endswith(".json") else local_folder(source) / "config.json")
 
 
-def load_tokenizer(source: str) -> Tokenizer:
+def load_tokenizer(source: str) -> AnyTokenizer:
     """A model's vocabulary, without its weights and without torch.
 
     Raises: ModelNotFoundError when no such model is on this machine; TokenizerError when it has no vocabulary.
@@ -39,7 +39,7 @@ def load_tokenizer(source: str) -> Tokenizer:
     if source in PRESETS:  # all published models share one
         return Tokenizer.gpt2()
     path = Path(source)
-    return Tokenizer.from_folder(path if path.is_dir() else local_folder(source))
+    return open_tokenizer(path if path.is_dir() else local_folder(source))
 
 
 def local_folder(source: str) -> Path:

@@ -1,5 +1,6 @@
 """`cutaway prepare`: from text to token shards."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ from cutaway.cli.tokenizer_choice import choose_tokenizer
 from cutaway.config import check_integer
 from cutaway.data import Corpus, Job, PrepareSettings, Progress, Share, TokenFolder, find, make_report, prepare, spool
 from cutaway.data.prepare import OnProgress
-from cutaway.data.source_file import STDIN, STDIN_FILE, Kind
-from cutaway.errors import ConfigError
+from cutaway.data.source_file import STDIN, Kind
+from cutaway.errors import ConfigError, did_you_mean
 
 MIB = 1 << 20
+SOURCES_HELP = "Files, folders, patterns such as 'books/**/*.txt', or - for standard input."
+# A hyphen alone is taken for an option otherwise.
+Sources = Annotated[tuple[str, ...], Parameter(help=SOURCES_HELP, allow_leading_hyphen=True, show_default=False)]
 
 
 @Parameter(name="*")
@@ -46,7 +50,7 @@ class PrepareOptions:
     """Processes; as many as there are cores by default."""
     shard: str = "1/1"
     """This machine's part of the work, as in 2/3 for the second of three; all write to the same folder."""
-    shard_mib: int = 16
+    shard_mib: int = 8
     """MiB of text that go into one shard file; more takes more memory."""
     json: Json = False
 
@@ -66,9 +70,7 @@ class PrepareOptions:
 
 
 def prepare_command(
-    sources: Annotated[
-        tuple[str, ...], Parameter(help="Files, folders, patterns such as 'books/**/*.txt', or -.")
-    ] = (),
+    sources: Sources = (),
     /,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"], help="The folder for the shards.")],
@@ -82,14 +84,10 @@ def prepare_command(
     options = options or PrepareOptions()
     settings, share = options.settings(), Share.parse(options.shard)
     workers = worker_count(options.workers)
-    try:
-        corpus = find_corpus(sources, out, options.format)
+    with found_corpus(sources, out, options.format) as corpus, progress_bar() as on_progress:
         tokenizer = choose_tokenizer(options.tokenizer, options.vocab_size, corpus, settings)
         job = Job(corpus, tokenizer, settings)
-        with progress_bar() as on_progress:
-            manifest = prepare(job, out, workers=useful(workers, corpus), share=share, on_progress=on_progress)
-    finally:
-        (out / STDIN_FILE).unlink(missing_ok=True)
+        manifest = prepare(job, out, workers=useful(workers, corpus), share=share, on_progress=on_progress)
     if corpus.skipped:
         terminal.notice(f"left out {len(corpus.skipped):,} files of other kinds: {', '.join(corpus.skipped[:5])}")
     if manifest is None:
@@ -98,16 +96,34 @@ def prepare_command(
     show_report(make_report(TokenFolder(out)), tokenizer.piece, out, as_json=options.json)
 
 
-def find_corpus(sources: tuple[str, ...], out: Path, kind: Kind | None) -> Corpus:
-    """The files to read; standard input is put into one.
+@contextmanager
+def found_corpus(sources: tuple[str, ...], out: Path, kind: Kind | None) -> Iterator[Corpus]:
+    """The files to read; standard input is put into one for as long as it is needed.
 
     Raises: ConfigError when standard input is not alone; DataError when there is nothing.
     """
+    refuse_options(sources)
     if STDIN not in sources:
-        return find(sources, kind)
+        yield find(sources, kind)
+        return
     if sources != (STDIN,):
         raise ConfigError("standard input (-) goes alone; give the other sources as files, or pipe them all in")
-    return Corpus(files=(spool(sys.stdin.buffer, out, kind),))
+    file = spool(sys.stdin.buffer, out, kind)
+    try:
+        yield Corpus(files=(file,))
+    finally:
+        file.path.unlink(missing_ok=True)
+
+
+def refuse_options(sources: tuple[str, ...]) -> None:
+    """Refuse what was meant to be an option: because of `-`, the parser lets everything through.
+
+    Raises: ConfigError with the nearest option.
+    """
+    known = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(PrepareOptions)]
+    for source in sources:
+        if source.startswith("-") and source != STDIN:
+            raise ConfigError(f"there is no option {source!r}; {did_you_mean(source, [*known, '--out'])}")
 
 
 def worker_count(asked: int | None) -> int:

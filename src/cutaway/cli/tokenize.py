@@ -9,7 +9,8 @@ from cyclopts import Parameter
 from cutaway.cli import loading, source_text, terminal
 from cutaway.cli.options import Flag, Text, refuse_together, whole_numbers
 from cutaway.cli.table import Column, print_table
-from cutaway.tokenizer import ChunkExplanation, Tokenizer
+from cutaway.errors import ConfigError
+from cutaway.tokenizer import AnyTokenizer, ChunkExplanation, Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def refuse_beside(option: str, others: dict[str, bool]) -> None:
             refuse_together(option, other)
 
 
-def show_text(ids: tuple[int, ...], tokenizer: Tokenizer, options: TokenizeOptions) -> None:
+def show_text(ids: tuple[int, ...], tokenizer: AnyTokenizer, options: TokenizeOptions) -> None:
     """Print what some ids spell."""
     text = tokenizer.decode(ids)
     if options.json:
@@ -96,7 +97,7 @@ def show_text(ids: tuple[int, ...], tokenizer: Tokenizer, options: TokenizeOptio
         print(text)
 
 
-def show_tokens(text: str, tokenizer: Tokenizer, options: TokenizeOptions) -> None:
+def show_tokens(text: str, tokenizer: AnyTokenizer, options: TokenizeOptions) -> None:
     """Print the tokens of a text."""
     ids = tokenizer.encode(text, allowed_special="all" if options.special else ())
     if options.ids:
@@ -113,8 +114,13 @@ def show_tokens(text: str, tokenizer: Tokenizer, options: TokenizeOptions) -> No
     print_table(columns, [(str(t.id), t.piece, t.bytes.hex(" "), f"{t.start}-{t.end}") for t in tokens])
 
 
-def show_explanation(text: str, tokenizer: Tokenizer, options: TokenizeOptions) -> None:
-    """Print every merge."""
+def show_explanation(text: str, tokenizer: AnyTokenizer, options: TokenizeOptions) -> None:
+    """Print every merge.
+
+    Raises: ConfigError for a vocabulary that has none.
+    """
+    if not isinstance(tokenizer, Tokenizer):
+        raise ConfigError("--explain has nothing to show: a character vocabulary merges nothing; leave it out")
     chunks = tokenizer.explain(text)
     if options.json:
         terminal.print_json({"text": text, "chunks": [chunk_to_dict(chunk, tokenizer) for chunk in chunks]})

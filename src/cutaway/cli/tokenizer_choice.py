@@ -1,15 +1,9 @@
 """Which tokenizer a corpus is prepared with: GPT-2's, a saved one, or one made from the corpus."""
 
-from pathlib import Path
-from typing import TypeAlias
-
 from cutaway.cli import loading, terminal
 from cutaway.data import Corpus, PrepareSettings, all_pieces
 from cutaway.errors import ConfigError
-from cutaway.tokenizer import Tokenizer
-from cutaway.tokenizer.characters import CharTokenizer, is_saved_in
-
-AnyTokenizer: TypeAlias = Tokenizer | CharTokenizer
+from cutaway.tokenizer import AnyTokenizer, CharTokenizer
 
 CHARACTERS, TRAIN = "char", "train"
 
@@ -30,12 +24,4 @@ def choose_tokenizer(name: str, vocab_size: int | None, corpus: Corpus, settings
 
         terminal.notice(f"learning {vocab_size:,} tokens from the corpus")
         return train_tokenizer((piece.text for piece in all_pieces(corpus, settings)), vocab_size)
-    return open_tokenizer(name)
-
-
-def open_tokenizer(source: str | Path) -> AnyTokenizer:
-    """The tokenizer in a folder, or of a model by name.
-
-    Raises: TokenizerError when it is damaged; ModelNotFoundError when there is no such model here.
-    """
-    return CharTokenizer.from_folder(source) if is_saved_in(source) else loading.load_tokenizer(str(source))
+    return loading.load_tokenizer(name)

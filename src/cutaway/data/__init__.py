@@ -5,7 +5,6 @@ Read in this order: `source_file`, `fragments`, `pieces`, `split`, `unit`, `shar
 """
 
 from cutaway.data.batches import Batch, Batches, SequentialBatches
-from cutaway.data.fault import DataError
 from cutaway.data.job import Job, PrepareSettings, Share, all_pieces
 from cutaway.data.manifest import Manifest
 from cutaway.data.prepare import Progress, merge, prepare
@@ -18,7 +17,6 @@ __all__ = [
     "Batch",
     "Batches",
     "Corpus",
-    "DataError",
     "Job",
     "Manifest",
     "PrepareSettings",

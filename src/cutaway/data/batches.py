@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.config import check_integer
-from cutaway.data.fault import DataError
 from cutaway.data.permutation import Permutation, mix_all
 from cutaway.data.tokens import Tokens
-from cutaway.errors import ConfigError
+from cutaway.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +80,8 @@ class Batches:
 
     def __getitem__(self, step: int) -> Batch:
         """The rows that this process gets of the batch of a step, from 0."""
+        if step < 0:
+            raise IndexError(f"step={step} is before the first, which is 0")
         everywhere = [
             (tokens, stream, step * rows + row) for tokens, rows, stream in self._sources for row in range(rows)
         ]

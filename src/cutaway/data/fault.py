@@ -5,11 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cutaway.errors import CutawayError
-
-
-class DataError(CutawayError, ValueError):
-    """A corpus or token shards are missing, damaged, or not what was asked for."""
+from cutaway.errors import DataError
 
 
 @contextmanager

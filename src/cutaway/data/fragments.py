@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import BinaryIO, TypeAlias
 
 from cutaway.data.decompress import CountedFile, counted, open_plain
-from cutaway.data.fault import DataError
 from cutaway.data.parquet import parquet_texts
 from cutaway.data.source_file import SourceFile
+from cutaway.errors import DataError
 
 Fragment: TypeAlias = tuple[str, bool]
 

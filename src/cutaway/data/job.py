@@ -7,13 +7,12 @@ from itertools import chain
 from typing import Any, Self
 
 from cutaway.config import check_integer
-from cutaway.data.fault import DataError
 from cutaway.data.fragments import FileReader, Fragment
 from cutaway.data.pieces import Piece, cut_pieces
 from cutaway.data.source_file import Corpus, SourceFile
 from cutaway.data.split import Split, end_document_at, fitted_split, share_split
 from cutaway.data.unit import Encoder, Unit, pack_units
-from cutaway.errors import ConfigError
+from cutaway.errors import ConfigError, DataError
 
 SURVEYED_BYTES = 32 << 20
 """Corpora up to about this much text are read once more beforehand, for a split that leaves neither side empty."""
@@ -36,7 +35,7 @@ class PrepareSettings:
     """Where the text is in JSON Lines, CSV and Parquet."""
     separator: str | None = None
     """What separates documents in plain text; None takes each file for one document."""
-    unit_bytes: int = 16 << 20
+    unit_bytes: int = 8 << 20
     """How much text goes into one shard; more makes larger shards and takes more memory."""
 
     def __post_init__(self) -> None:

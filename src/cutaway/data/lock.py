@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cutaway.data.fault import DataError, writing_to
+from cutaway.data.fault import writing_to
+from cutaway.errors import DataError
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from cutaway.data.atomic_file import write_atomically
-from cutaway.data.fault import DataError, writing_to
+from cutaway.data.fault import writing_to
 from cutaway.data.split import SPLITS
 from cutaway.data.unit import ShardRecord
+from cutaway.errors import DataError
 
 MANIFEST = "manifest.json"
 FORMAT = "cutaway token shards"

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from cutaway.data.fault import DataError
-from cutaway.errors import MissingExtraError
+from cutaway.errors import DataError, MissingExtraError
 
 ROWS = 64
 

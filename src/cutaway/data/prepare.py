@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cutaway.data.atomic_file import remove_leftovers
-from cutaway.data.fault import DataError, writing_to
+from cutaway.data.fault import writing_to
 from cutaway.data.fragments import FileReader
 from cutaway.data.job import Job, Share, refuse_other
 from cutaway.data.lock import locked
@@ -22,6 +22,7 @@ from cutaway.data.shard import read_header
 from cutaway.data.split import SPLITS
 from cutaway.data.unit import Unit, UnitRecord, check_encoder
 from cutaway.data.workers import encode_units
+from cutaway.errors import DataError
 
 PROGRESS = ".progress"
 JOB = "job.json"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.data.atomic_file import write_atomically
-from cutaway.data.fault import DataError
+from cutaway.errors import DataError
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Ends: TypeAlias = NDArray[np.uint64]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, TypeAlias
 
-from cutaway.data.fault import DataError, writing_to
-from cutaway.errors import did_you_mean
+from cutaway.data.fault import writing_to
+from cutaway.errors import DataError, did_you_mean
 
 Kind: TypeAlias = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
 

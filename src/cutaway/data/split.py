@@ -61,11 +61,11 @@ def fitted_split(pieces: Iterable[Piece], share: float, seed: int) -> Split:
         if piece.begins:
             documents += 1
             lowest = min(lowest, number_of(split.digest(piece.text.encode())))
-    if not share or not documents:
-        return split
+        if documents > 1 and lowest < split.below:
+            return split  # both sides have something as it is
     if documents == 1:
         return Split(seed=seed, below=0, cut=int(characters * (1 - share)))
-    return Split(seed=seed, below=max(split.below, lowest + 1))
+    return Split(seed=seed, below=max(split.below, lowest + 1)) if documents else split
 
 
 def end_document_at(fragments: Iterable[Fragment], cut: int) -> Iterator[Fragment]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from cutaway.data.fault import DataError
 from cutaway.data.manifest import Manifest
 from cutaway.data.shard import Shard
 from cutaway.data.tokens import Tokens
+from cutaway.errors import DataError
 
 OPEN_SHARDS = 1024
 """The system limits how many files a process may map, on Linux to 65,530."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from cutaway.data.fault import DataError, writing_to
+from cutaway.data.fault import writing_to
 from cutaway.data.pieces import Piece
 from cutaway.data.shard import VocabularyStamp, token_dtype, write_shard
 from cutaway.data.split import SPLITS, Split, SplitName
+from cutaway.errors import DataError
 
 
 class Encoder(Protocol):

@@ -10,8 +10,8 @@ from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from cutaway.data.fault import DataError
 from cutaway.data.unit import Encoder, Unit, UnitRecord, encode_unit
+from cutaway.errors import DataError
 
 
 def encode_units(units: Iterable[Unit], encoder: Encoder, folder: Path, workers: int) -> Iterator[UnitRecord]:

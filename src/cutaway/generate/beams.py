@@ -17,7 +17,7 @@ from cutaway.generate.sample import stop_tokens
 from cutaway.generate.stopping import first_stop
 from cutaway.model import GPT
 from cutaway.sampling import BeamParams, SamplingParams, penalize
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class BeamGroup:
 class BeamSearch:
     """One prompt, searched."""
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, params: SamplingParams, beams: BeamParams) -> None:
+    def __init__(self, model: GPT, tokenizer: AnyTokenizer, params: SamplingParams, beams: BeamParams) -> None:
         if params.n > beams.beams:
             raise GenerationError(
                 f"n={params.n} results cannot come from beams={beams.beams}; ask for that many at most"
@@ -167,7 +167,7 @@ class BeamSearch:
 
 
 def beam_search(
-    model: GPT, tokenizer: Tokenizer, prompt: Sequence[int], params: SamplingParams, beams: BeamParams
+    model: GPT, tokenizer: AnyTokenizer, prompt: Sequence[int], params: SamplingParams, beams: BeamParams
 ) -> Generation:
     """Continue a prompt of token ids by (diverse) beam search and return the `params.n` best.
 

@@ -14,12 +14,12 @@ from cutaway.generate.reader import Reader
 from cutaway.generate.sample import Sample
 from cutaway.model import GPT
 from cutaway.sampling import ContrastiveParams, SamplingParams, check_possible, penalize
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 
 
 @torch.inference_mode()
 def contrastive_search(
-    model: GPT, tokenizer: Tokenizer, prompt: Sequence[int], params: SamplingParams, contrastive: ContrastiveParams
+    model: GPT, tokenizer: AnyTokenizer, prompt: Sequence[int], params: SamplingParams, contrastive: ContrastiveParams
 ) -> Generation:
     """Continue a prompt of token ids: of the `top_k` likeliest tokens take the best by likelihood and novelty.
 

@@ -12,12 +12,12 @@ from cutaway.generate.reader import Reader
 from cutaway.generate.sample import Sample
 from cutaway.model import GPT
 from cutaway.sampling import SamplingParams, fresh_seed
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 
 
 @torch.inference_mode()
 def stream(
-    model: GPT, tokenizer: Tokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
+    model: GPT, tokenizer: AnyTokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
 ) -> Iterator[Step]:
     """Continue prompts of token ids, `params.n` samples each, and yield every token as it comes.
 
@@ -53,7 +53,7 @@ def stream(
 
 
 def generate(
-    model: GPT, tokenizer: Tokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
+    model: GPT, tokenizer: AnyTokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
 ) -> list[Generation]:
     """Continue prompts of token ids and return each with its finished samples.
 

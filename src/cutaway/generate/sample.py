@@ -16,7 +16,7 @@ from cutaway.sampling import (
     uniforms,
 )
 from cutaway.sampling.processors import Array
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 
 
 class Sample:
@@ -29,7 +29,7 @@ class Sample:
         self,
         prompt_ids: Sequence[int],
         params: SamplingParams,
-        tokenizer: Tokenizer,
+        tokenizer: AnyTokenizer,
         *,
         seed: int,
         prompt: int = 0,
@@ -89,7 +89,7 @@ class Sample:
         return text
 
 
-def stop_tokens(params: SamplingParams, tokenizer: Tokenizer) -> frozenset[int]:
+def stop_tokens(params: SamplingParams, tokenizer: AnyTokenizer) -> frozenset[int]:
     """The tokens at which a sample ends."""
     ends = set(params.stop_tokens)
     if tokenizer.eot is not None and not params.ignore_eot:

@@ -11,7 +11,7 @@ from cutaway.generate.reader import check_ids
 from cutaway.model import GPT
 from cutaway.sampling import log_softmax, most_likely_logprobs
 from cutaway.sampling.processors import Array
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 
 LOGIT_ROWS = 64
 """Positions whose logits are computed together."""
@@ -51,7 +51,7 @@ class TokenScore:
 
 
 @torch.inference_mode()
-def score(model: GPT, tokenizer: Tokenizer, ids: Sequence[int], top: int = 0) -> list[TokenScore]:
+def score(model: GPT, tokenizer: AnyTokenizer, ids: Sequence[int], top: int = 0) -> list[TokenScore]:
     """Every token's log-probability and rank, and the `top` tokens expected after it.
 
     A text longer than the context is read in windows that overlap by half, each token scored once, with at least
@@ -78,7 +78,7 @@ def score(model: GPT, tokenizer: Tokenizer, ids: Sequence[int], top: int = 0) ->
     return scores
 
 
-def expected(logits: Array, tokenizer: Tokenizer, top: int) -> tuple[Prediction, ...]:
+def expected(logits: Array, tokenizer: AnyTokenizer, top: int) -> tuple[Prediction, ...]:
     """The `top` likeliest tokens.
 
     Shapes: (V,)

@@ -168,6 +168,15 @@ class CharTokenizer:
         """The characters, one by one."""
         return list(map(self.piece, ids))
 
+    def offsets(self, text: str, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Where each token lies in a text: one character each.
+
+        Raises: TokenizerError when the ids are not the text's.
+        """
+        if self.decode(ids) != text:
+            raise TokenizerError("the ids do not spell this text; take offsets with the text that was encoded")
+        return [(index, index + 1) for index in range(len(text))]
+
     def id_of(self, piece: str) -> int:
         """The id of a character.
 

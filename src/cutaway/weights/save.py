@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cutaway.errors import CheckpointError
 from cutaway.model import GPT
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights.checkpoint import is_finite
 from cutaway.weights.hf_config import hf_config
 from cutaway.weights.names import HEAD, PREFIX, is_transposed, stored_shapes
@@ -24,6 +24,7 @@ MAX_SHARD_BYTES = 5_000_000_000
 TEXT_FILES = {
     "config.json",
     "generation_config.json",
+    "characters.json",
     "vocab.json",
     "merges.txt",
     "tokenizer.json",
@@ -34,7 +35,7 @@ TEXT_FILES = {
 def save_model(
     model: GPT,
     folder: str | os.PathLike[str],
-    tokenizer: Tokenizer | None = None,
+    tokenizer: AnyTokenizer | None = None,
     *,
     dtype: torch.dtype | None = None,
     max_shard_bytes: int = MAX_SHARD_BYTES,
@@ -81,7 +82,7 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
             raise CheckpointError(f"{target} holds {lost}; give another folder")
 
 
-def _write_texts(model: GPT, folder: Path, tokenizer: Tokenizer | None, dtype: torch.dtype) -> None:
+def _write_texts(model: GPT, folder: Path, tokenizer: AnyTokenizer | None, dtype: torch.dtype) -> None:
     eot = None if tokenizer is None else tokenizer.eot
     config = hf_config(model.config, eot=eot, dtype=str(dtype).removeprefix("torch."))
     _write_json(folder / "config.json", config)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer, Tokenizer, open_tokenizer
 from cutaway.weights import hub
 from cutaway.weights.hf_config import read_config
 from cutaway.weights.locate import ModelSource, locate
@@ -13,8 +13,11 @@ from cutaway.weights.locate import ModelSource, locate
 GPT2_VOCAB_SIZES = (50257, 50304)
 """The vocabulary of the published models, and the same padded to a multiple of 64 for speed."""
 
+TOKENIZER_FILES = (("characters.json",), ("tokenizer.json",), ("vocab.json", "merges.txt"))
+"""Files that make a tokenizer."""
 
-def load_tokenizer(source: ModelSource, *, fetch: Callable[[str, str | None], Path] = hub.download) -> Tokenizer:
+
+def load_tokenizer(source: ModelSource, *, fetch: Callable[[str, str | None], Path] = hub.download) -> AnyTokenizer:
     """The tokenizer of a checkpoint: from its folder, or GPT-2's own where the vocabulary size says so.
 
     Raises: ModelNotFoundError when there is no such model; CheckpointError when it has no tokenizer, or one with
@@ -29,10 +32,9 @@ def load_tokenizer(source: ModelSource, *, fetch: Callable[[str, str | None], Pa
     return tokenizer
 
 
-def _tokenizer_in(folder: Path, config: GPTConfig) -> Tokenizer:
-    has_merges = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
-    if has_merges or (folder / "tokenizer.json").is_file():
-        return Tokenizer.from_folder(folder)
+def _tokenizer_in(folder: Path, config: GPTConfig) -> AnyTokenizer:
+    if any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
+        return open_tokenizer(folder)
     if config.vocab_size in GPT2_VOCAB_SIZES:
         return Tokenizer.gpt2()
     raise CheckpointError(
