@@ -12,7 +12,6 @@ import pytest
 
 from corpora import ByteEncoder, ManyTokens, files_in, story, story_corpus
 from cutaway.data import (
-    DataError,
     Job,
     Manifest,
     PrepareSettings,
@@ -26,7 +25,7 @@ from cutaway.data import (
     workers,
 )
 from cutaway.data.lock import locked
-from cutaway.errors import ConfigError
+from cutaway.errors import ConfigError, DataError
 from cutaway.tokenizer import Tokenizer
 
 SETTINGS = PrepareSettings(validation=0.1, unit_bytes=2048)

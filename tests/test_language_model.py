@@ -8,9 +8,9 @@ from cutaway import generate as decoding
 from cutaway.errors import ConfigError, GenerationError, ModelNotFoundError
 from cutaway.language_model import LanguageModel, fastest_device, load
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import CharTokenizer, Tokenizer
 from cutaway.tokenizer.vocabulary import Vocabulary
-from tiny import EOT, TOKENIZER, tiny_model
+from tiny import EOT, STORY, TOKENIZER, tiny_model
 
 PROMPT = "the little fox"
 
@@ -34,6 +34,18 @@ def test_a_saved_folder_comes_back_as_the_same_model(gpt, folder):
     assert gpt.name == str(folder)
     ids = torch.tensor([gpt.ids(PROMPT)])
     torch.testing.assert_close(gpt.model(ids)[0], original(ids)[0])
+
+
+def test_a_model_of_characters_is_saved_loaded_and_writes(tmp_path):
+    characters = CharTokenizer.from_texts([STORY])
+    model = tiny_model(2, dtype=torch.float32, vocab_size=characters.n_vocab)
+    LanguageModel(model, characters).save(tmp_path / "characters")
+    gpt = load(tmp_path / "characters", device="cpu")
+    assert gpt.tokenizer == characters
+    made = gpt.generate("fox", seed=0, max_tokens=20)
+    assert len(made.text) == 20
+    assert set(made.text) <= set(characters.characters)
+    assert gpt.beam_search("fox", 2, max_tokens=5).samples[0].finish_reason == "length"
 
 
 def test_cutaway_load_is_this_load():

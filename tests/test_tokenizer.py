@@ -204,6 +204,7 @@ def test_decoding_loads_no_encoder_and_encoding_no_torch():
 
 
 def test_public_names_are_exact():
-    public = {"END_OF_TEXT", "ChunkExplanation", "MergeStep", "StreamDecoder", "Tokenizer", "Vocabulary"}
+    public = {"END_OF_TEXT", "AnyTokenizer", "CharTokenizer", "ChunkExplanation", "MergeStep", "StreamDecoder"}
+    public |= {"Tokenizer", "Vocabulary", "open_tokenizer"}
     assert set(cutaway.tokenizer.__all__) == public
     assert all(hasattr(cutaway.tokenizer, name) for name in public)

@@ -53,12 +53,11 @@ def test_other_characters_have_another_fingerprint():
 
 def test_it_offers_what_the_byte_level_tokenizer_offers():
     public = {name for name in vars(Tokenizer) if not name.startswith("_")}
-    # Merges, and where tokens lie in a text, are of no interest where each is one character.
+    # There are no merges to show.
     assert public - {name for name in dir(CharTokenizer) if not name.startswith("_")} == {
         "gpt2",
         "train",
         "explain",
-        "offsets",
     }
 
 
@@ -128,3 +127,10 @@ def test_a_damaged_file_is_refused(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(TokenizerError, match=r"cannot read .*characters\.json: No such file"):
         CharTokenizer.from_folder(tmp_path)
+
+
+def test_each_token_lies_at_its_character(tokenizer):
+    text = "".join(tokenizer.characters[:3])
+    assert tokenizer.offsets(text, tokenizer.encode(text)) == [(0, 1), (1, 2), (2, 3)]
+    with pytest.raises(TokenizerError, match="do not spell this text"):
+        tokenizer.offsets(text, [0])
