@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "cutaway"
 
 FLOORS = {
     "errors": 1,
-    "config": 2,
+    **dict.fromkeys(["config", "atomic_file"], 2),
     **dict.fromkeys(["tokenizer", "cache", "sampling", "data", "anatomy"], 3),
     **dict.fromkeys(["model", "native"], 4),
     **dict.fromkeys(["weights", "generate"], 5),
@@ -35,6 +35,8 @@ DOORS = {
     "safetensors": {"weights"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
+    "matplotlib": {"plots"},
+    "wandb": {"train"},
 }
 EVERYWHERE = {"torch", "numpy"}
 PEERS = {"transformers"}

@@ -16,7 +16,7 @@ def afresh(model, rows):
 
 
 @torch.inference_mode()
-def follow(model, prompts, moves):
+def assert_followed(model, prompts, moves):
     """Read the prompts and then make the moves, checking the logits after each step."""
     reader = Reader(model, new_tokens=len(moves))
     rows = [list(prompt) for prompt in prompts]
@@ -45,16 +45,16 @@ MODEL = tiny_model(block_size=8)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.lists(moves(), min_size=1, max_size=7))
 @settings(max_examples=25)
 def test_prefill_select_and_decode_in_any_order_equal_reading_afresh(lengths, moves):
-    follow(MODEL, [prompt_of(length, i) for i, length in enumerate(lengths)], moves)
+    assert_followed(MODEL, [prompt_of(length, i) for i, length in enumerate(lengths)], moves)
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 17])
 def test_the_edge_of_the_context_is_crossed_without_a_seam(length):
-    follow(MODEL, [prompt_of(length)], [([0], [token]) for token in range(12)])
+    assert_followed(MODEL, [prompt_of(length)], [([0], [token]) for token in range(12)])
 
 
 def test_a_context_of_one_token_works():
-    follow(tiny_model(block_size=1), [prompt_of(1), prompt_of(3, 1)], [([0, 1], [5, 6]), ([1], [7])])
+    assert_followed(tiny_model(block_size=1), [prompt_of(1), prompt_of(3, 1)], [([0, 1], [5, 6]), ([1], [7])])
 
 
 def test_states_are_the_final_hidden_states_of_what_was_read_last():

@@ -30,7 +30,7 @@ def histories(n_vocab):
     return st.lists(st.integers(0, n_vocab - 1), min_size=1, max_size=30)
 
 
-def same(logits, ours, theirs):
+def assert_same(logits, ours, theirs):
     """Our function on numpy in float64, torch in float64 and float32, all like that of `transformers`."""
     for dtype in (torch.float64, torch.float32):
         given = torch.tensor(logits, dtype=dtype)
@@ -51,34 +51,34 @@ def warp(warper):
 
 @given(distinct_logits(), st.floats(0.05, 5))
 def test_temperature_equals_transformers(logits, value):
-    same(logits, lambda x: processors.temperature(x, value), warp(transformers.TemperatureLogitsWarper(value)))
+    assert_same(logits, lambda x: processors.temperature(x, value), warp(transformers.TemperatureLogitsWarper(value)))
 
 
 @given(distinct_logits(), st.integers(1, 50))
 def test_top_k_equals_transformers(logits, k):
-    same(logits, lambda x: processors.top_k(x, k), warp(transformers.TopKLogitsWarper(k)))
+    assert_same(logits, lambda x: processors.top_k(x, k), warp(transformers.TopKLogitsWarper(k)))
 
 
 @given(distinct_logits(), st.floats(0.01, 0.99))
 def test_top_p_equals_transformers(logits, mass):
-    same(logits, lambda x: processors.top_p(x, mass), warp(transformers.TopPLogitsWarper(mass)))
+    assert_same(logits, lambda x: processors.top_p(x, mass), warp(transformers.TopPLogitsWarper(mass)))
 
 
 @given(distinct_logits(), st.floats(0.001, 0.999))
 def test_min_p_equals_transformers(logits, fraction):
-    same(logits, lambda x: processors.min_p(x, fraction), warp(transformers.MinPLogitsWarper(fraction)))
+    assert_same(logits, lambda x: processors.min_p(x, fraction), warp(transformers.MinPLogitsWarper(fraction)))
 
 
 @given(distinct_logits(), st.floats(0.01, 0.99))
 def test_typical_p_equals_transformers(logits, mass):
-    same(logits, lambda x: processors.typical_p(x, mass), warp(transformers.TypicalLogitsWarper(mass)))
+    assert_same(logits, lambda x: processors.typical_p(x, mass), warp(transformers.TypicalLogitsWarper(mass)))
 
 
 @given(st.data(), distinct_logits(rows=1), st.floats(0.2, 4))
 def test_repetition_penalty_equals_transformers(data, logits, penalty):
     history = data.draw(histories(logits.shape[1]))
     processor = transformers.RepetitionPenaltyLogitsProcessor(penalty)
-    same(
+    assert_same(
         logits[0],
         lambda x: processors.repetition_penalty(x, penalty, history),
         lambda scores: processor(torch.tensor([history]), scores[None])[0],
@@ -89,7 +89,7 @@ def test_repetition_penalty_equals_transformers(data, logits, penalty):
 def test_no_repeat_ngram_equals_transformers(data, logits, size):
     history = data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=12))
     processor = transformers.NoRepeatNGramLogitsProcessor(size)
-    same(
+    assert_same(
         logits[0],
         lambda x: processors.ban(x, processors.ngram_completions(history, size)),
         lambda scores: processor(torch.tensor([history]), scores[None])[0],
@@ -100,7 +100,7 @@ def test_no_repeat_ngram_equals_transformers(data, logits, size):
 def test_logit_bias_equals_transformers(data, logits):
     bias = data.draw(st.dictionaries(st.integers(0, logits.shape[1] - 1), st.floats(-50, 50, width=32), min_size=1))
     processor = transformers.SequenceBiasLogitsProcessor({(token,): value for token, value in bias.items()})
-    same(
+    assert_same(
         logits[0],
         lambda x: processors.logit_bias(x, bias),
         lambda scores: processor(torch.zeros((1, 1), dtype=torch.long), scores[None])[0],
@@ -111,7 +111,7 @@ def test_logit_bias_equals_transformers(data, logits):
 def test_bans_equal_transformers(data, logits):
     tokens = data.draw(histories(logits.shape[1]))
     processor = transformers.SuppressTokensLogitsProcessor(tokens)
-    same(logits[0], lambda x: processors.ban(x, tokens), lambda scores: processor(None, scores[None])[0])
+    assert_same(logits[0], lambda x: processors.ban(x, tokens), lambda scores: processor(None, scores[None])[0])
 
 
 @given(st.data(), distinct_logits(rows=1), st.floats(-2, 2), st.floats(-2, 2))
@@ -223,7 +223,7 @@ def test_truncation_equals_the_warpers_of_transformers_in_their_order(logits):
             scores = warper(None, scores)
         return scores
 
-    same(logits, lambda x: truncate(x, params), theirs)
+    assert_same(logits, lambda x: truncate(x, params), theirs)
 
 
 @given(distinct_logits(rows=1))

@@ -85,7 +85,8 @@ def test_an_impossible_value_is_refused_by_name(name, value, sentence):
     ],
 )
 def test_the_limits_themselves_are_allowed(name, value):
-    SamplingParams(**{name: value})
+    kept = getattr(SamplingParams(**{name: value}), name)
+    assert kept == (tuple(value) if isinstance(value, list) else value)
 
 
 def test_one_stop_or_token_may_come_without_a_list():

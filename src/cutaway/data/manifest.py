@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cutaway.data.atomic_file import write_atomically
+from cutaway.atomic_file import write_atomically
 from cutaway.data.fault import writing_to
 from cutaway.data.split import SPLITS
 from cutaway.data.unit import ShardRecord

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cutaway.data.atomic_file import remove_leftovers
+from cutaway.atomic_file import remove_leftovers
 from cutaway.data.fault import writing_to
 from cutaway.data.fragments import FileReader
 from cutaway.data.job import Job, Share, refuse_other

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.data.atomic_file import write_atomically
+from cutaway.atomic_file import write_atomically
 from cutaway.errors import DataError
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from cutaway.atomic_file import write_atomically
 from cutaway.errors import TokenizerError
 from cutaway.tokenizer.stream import StreamDecoder
 
@@ -68,15 +69,8 @@ class CharTokenizer:
         """Write `characters.json` into a folder."""
         file = Path(path) / CHARACTERS_FILE
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        try:
-            with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-                stream.write(json.dumps({"characters": self.characters}, ensure_ascii=False) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        content = json.dumps({"characters": self.characters}, ensure_ascii=False) + "\n"
+        write_atomically(file, [content.encode()])
 
     @property
     def n_vocab(self) -> int:

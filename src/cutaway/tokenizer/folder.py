@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cutaway.atomic_file import write_atomically
 from cutaway.errors import TokenizerError
 from cutaway.tokenizer import tokenizer_json
 from cutaway.tokenizer.byte_alphabet import BYTE_OF, to_piece
@@ -36,10 +37,14 @@ def write(vocabulary: Vocabulary, path: str | os.PathLike[str]) -> None:
     """Write the vocabulary as `vocab.json`, `merges.txt`, `tokenizer.json` and `tokenizer_config.json`."""
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_atomically(folder / "vocab.json", json.dumps(vocabulary.pieces, ensure_ascii=False))
-    _write_atomically(folder / "merges.txt", format_merges(vocabulary.merges))
-    _write_atomically(folder / "tokenizer.json", json.dumps(tokenizer_json.describe(vocabulary), ensure_ascii=False))
-    _write_atomically(folder / "tokenizer_config.json", json.dumps(_tokenizer_config(vocabulary), indent=2) + "\n")
+    texts = {
+        "vocab.json": json.dumps(vocabulary.pieces, ensure_ascii=False),
+        "merges.txt": format_merges(vocabulary.merges),
+        "tokenizer.json": json.dumps(tokenizer_json.describe(vocabulary), ensure_ascii=False),
+        "tokenizer_config.json": json.dumps(_tokenizer_config(vocabulary), indent=2) + "\n",
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, [text.encode()])
 
 
 def _read_tokenizer_json(file: Path) -> Vocabulary:
@@ -130,15 +135,3 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         raise _RepeatedKey(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
     return content
-
-
-def _write_atomically(file: Path, content: str) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LEFTOVER = re.compile(r"\..+\.\d+")
-"""A hidden file that ends in the number of a process: `write_atomically` here and in the tokenizer name them so."""
+"""A hidden file that ends in the number of a process: `write_atomically` names them so."""
 
 
 def write_atomically(path: Path, parts: Iterable[bytes | memoryview]) -> None:
