@@ -76,6 +76,7 @@ def test_it_tells_its_version():
         ("tokenize", "Hello"),
         ("info", "gpt2"),
         ("models",),
+        ("generate", "Hello", "--model", "no-such-model"),
     ],
     ids=" ".join,
 )

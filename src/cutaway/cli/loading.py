@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def load(options: "ModelOptions") -> "LanguageModel":
     """The model, ready to generate."""
+    from cutaway.weights.locate import locate  # by its module, whose name would hide it in the package
+
+    locate(options.model)  # a wrong name, or a missing network, is told before torch is loaded, not after
     from cutaway.language_model import load as load_model  # brings torch, which help must not wait for
 
     return load_model(options.model, device=options.device, dtype=options.dtype)
