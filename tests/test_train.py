@@ -1,6 +1,5 @@
 """Training: batches that depend on nothing but seed and step, a schedule that ends in time, runs that resume."""
 
-import json
 import math
 import time
 from functools import partial
@@ -12,104 +11,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from cutaway.config import GPTConfig
 from cutaway.errors import ConfigError, TrainingError
 from cutaway.model import GPT
 from cutaway.tokenizer import Tokenizer
-from cutaway.train.batches import Batches, WindowStream, read_tokens
+from cutaway.train.batches import read_tokens
 from cutaway.train.checkpoint import RunState, load_run, save_run
-from cutaway.train.config import OptimizerConfig, Source, TrainConfig
+from cutaway.train.config import OptimizerConfig, TrainConfig
 from cutaway.train.evaluate import bits_per_byte, token_bytes
 from cutaway.train.gradients import set_gradients
 from cutaway.train.head_loss import CHUNK, head_loss
+from cutaway.train.journal import Journal
 from cutaway.train.log import RunLog
-from cutaway.train.loop import Run, checkpoint_path, train
-from cutaway.train.optimizer import Muon, Optimizers, orthogonalized
-from cutaway.train.schedule import learning_rate_scale, progress
+from cutaway.train.loop import train, workers_for
+from cutaway.train.muon import Muon, orthogonalized
+from cutaway.train.optimizer import Optimizers
+from cutaway.train.run import Run
+from cutaway.train.schedule import cosine_scale, learning_rate_scale, progress
 from cutaway.train.workers import Workers
-
-SMALL = GPTConfig(n_layer=2, n_head=2, n_embd=16, block_size=16, vocab_size=257)
-TEXT = "The cat sat on the mat. The dog sat on the log. The frog sat on the bog.\n" * 40
+from training import SMALL, log_of, tiny_run, write_data
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A tokenizer of plain bytes and a text, encoded."""
-    folder = tmp_path_factory.mktemp("data")
-    tokenizer = Tokenizer.train([], 257)
-    tokenizer.save(folder)
-    np.save(folder / "text.npy", np.array(tokenizer.encode(TEXT), dtype=np.uint16))
-    return folder
+    return write_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
 def make(folder, tmp_path):
     """A configuration of a tiny run, with changes."""
-    return partial(
-        TrainConfig,
-        model=SMALL,
-        sources=(Source(path=folder / "text.npy", rows=4),),
-        held_out={"text": folder / "text.npy"},
-        tokenizer=folder,
-        out=tmp_path / "run",
-        steps=6,
-        micro_rows=2,
-        eval_windows=2,
-    )
-
-
-def log_of(config):
-    return [json.loads(line) for line in (config.out / "log.jsonl").read_text().splitlines()]
+    return partial(tiny_run, folder, out=tmp_path / "run")
 
 
 def state_of(run):
     return {**dict(run.model.named_parameters()), **run.optimizers.state()}
 
 
-# Batches
-
-
-def stream(n=1000, block_size=7, seed=3):
-    return WindowStream(np.arange(n, dtype=np.uint16), block_size, seed)
-
-
-@given(st.lists(st.integers(0, 5000), min_size=1, max_size=20))
-def test_a_window_depends_only_on_its_index(indices):
-    asked_out_of_order = stream()
-    for index in indices:
-        assert (asked_out_of_order.window(index) == stream().window(index)).all()
-
-
-def test_each_round_shows_every_window_once_in_another_order():
-    windows = stream()
-    rounds = [[int(windows.window(r * windows.windows + i)[0]) for i in range(windows.windows)] for r in range(2)]
-    for starts in rounds:
-        assert np.diff(sorted(starts)).tolist() == [7] * (windows.windows - 1)
-    assert rounds[0] != rounds[1]
-    assert len({start % 7 for start in rounds[0] + rounds[1]}) == 2, "the second round should be cut at other places"
-
-
-def test_targets_are_the_tokens_that_follow():
-    idx, targets = Batches([(np.arange(500, dtype=np.uint16), 3)], block_size=8, seed=0)[5]
-    assert idx.shape == targets.shape == (3, 8)
-    assert (targets == idx + 1).all()
-
-
-def test_every_source_has_its_rows_in_every_batch():
-    low, high = np.arange(300, dtype=np.uint16), np.arange(1000, 1300, dtype=np.uint16)
-    idx, _ = Batches([(low, 3), (high, 1)], block_size=8, seed=0)[40]
-    assert (idx[:, 0] >= 1000).tolist() == [False, False, False, True]
-
-
-def test_another_seed_gives_other_batches():
-    tokens = np.arange(5000, dtype=np.uint16)
-    first, second = (Batches([(tokens, 2)], block_size=8, seed=seed)[0][0] for seed in (0, 1))
-    assert not torch.equal(first, second)
-
-
-def test_too_short_a_text_is_refused():
-    with pytest.raises(TrainingError, match="10 tokens are too few for windows of 8"):
-        stream(10, 8)
+# Tokens
 
 
 @pytest.mark.parametrize("content", [np.zeros(3), np.zeros((3, 3), dtype=np.uint16)])
@@ -150,6 +87,20 @@ def test_the_rate_rises_stays_and_falls(share, scale):
 
 def test_a_run_without_warmup_or_decay_keeps_its_peak():
     assert [learning_rate_scale(share, warmup=0, decay=0) for share in (0, 0.5, 1)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("share", "scale"), [(0, 0), (0.05, 0.5), (0.1, 1), (0.55, 0.55), (1, 0.1)])
+def test_the_cosine_falls_to_its_final_share(share, scale):
+    assert cosine_scale(share, warmup=0.1, final=0.1) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("warmup", [0, 0.5, 1])
+def test_the_cosine_is_defined_to_the_end(warmup):
+    assert cosine_scale(1.0, warmup, final=0.2) == pytest.approx(0.2)
+
+
+def test_the_fall_can_end_above_zero():
+    assert learning_rate_scale(1.0, warmup=0.1, decay=0.4, final=0.25) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -201,7 +152,7 @@ def test_learning_rates_are_shares_of_their_peaks():
     for scale in (0.5, 0.25):
         optimizers.set_learning_rate(scale)
         rates = [group["lr"] for optimizer in optimizers.optimizers for group in optimizer.param_groups]
-        assert rates == [scale * 0.1, scale * 0.1, scale * 0.01]
+        assert rates == [scale * 0.1] * 2 + [scale * 0.01] * 2
 
 
 def test_a_memory_of_an_unknown_weight_is_refused():
@@ -226,26 +177,59 @@ def test_the_head_loss_is_the_cross_entropy_and_has_its_gradients():
         torch.testing.assert_close(got, expected)
 
 
-@pytest.mark.parametrize(("micro_rows", "threads"), [(6, 1), (2, 1), (1, 2)])
-def test_parts_of_a_batch_add_up_to_its_gradient(micro_rows, threads):
+def test_targets_of_minus_100_are_left_out():
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(1, 9, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(11, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([[3, -100, 0, -100, 10, 10, 1, -100, 2]])
+    plain = F.cross_entropy((hidden @ weight.T)[0], targets[0], ignore_index=-100)
+    ours = head_loss(hidden, weight, targets)
+    torch.testing.assert_close(ours, plain)
+    grads, expected = (torch.autograd.grad(loss, (hidden, weight)) for loss in (ours, plain))
+    torch.testing.assert_close(grads, expected)
+
+
+def test_under_autocast_the_head_loss_is_close_and_its_gradients_stay_float32():
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(2, 40, 32, generator=generator, requires_grad=True)
+    weight = torch.randn(50, 32, generator=generator, requires_grad=True)
+    targets = torch.randint(50, (2, 40), generator=generator)
+    plain = head_loss(hidden, weight, targets)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = head_loss(hidden, weight, targets)
+    assert ours != plain, "the multiplications should have been rounded"
+    torch.testing.assert_close(ours, plain, rtol=0.01, atol=0)
+    grads, expected = (torch.autograd.grad(loss, (hidden, weight)) for loss in (ours, plain))
+    assert all(grad.dtype == torch.float32 for grad in grads)
+    torch.testing.assert_close(grads, expected, rtol=0.1, atol=1e-3)
+
+
+@pytest.mark.parametrize(("micro_rows", "threads", "scale"), [(6, 1, 1), (2, 1, 1024), (1, 2, 1), (3, 2, 8)])
+def test_parts_of_a_batch_add_up_to_its_gradient(micro_rows, threads, scale):
     torch.manual_seed(0)
     model = GPT(SMALL).double()
     idx = torch.randint(257, (6, 16))
     _, loss = model(idx, idx)
     expected = torch.autograd.grad(loss, list(model.parameters()))
+    parts = list(zip(idx.split(micro_rows), idx.split(micro_rows), strict=True))
     with Workers(threads) as workers:
-        got = set_gradients(model, idx, idx, micro_rows, workers)
-    assert got == pytest.approx(loss.item())
+        got = set_gradients(lambda part: model(*part)[1], list(model.parameters()), parts, workers, scale)
+    assert got.item() == pytest.approx(loss.item())
     for parameter, grad in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, grad)
 
 
-def test_a_loss_that_is_no_number_ends_the_run():
-    model = GPT(SMALL)
-    torch.nn.init.constant_(model.wte.weight, torch.inf)
-    idx = torch.zeros(1, 4, dtype=torch.long)
-    with Workers(1) as workers, pytest.raises(TrainingError, match="lower learning rates"):
-        set_gradients(model, idx, idx, 1, workers)
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_loss_that_is_no_number_ends_the_run_and_names_the_way_back(make, spoilt):
+    with Workers(1) as workers:
+        run = Run(make(), workers, time.monotonic)
+        run.checkpoints.prepare()
+        run.train_step()
+        saved = run.save() if spoilt else None
+        torch.nn.init.constant_(run.model.wte.weight, torch.inf)
+        with pytest.raises(TrainingError, match="at step 1 the loss became nan") as error:
+            run.train_step()
+    assert (f"last good checkpoint, {saved}" if spoilt else "start again") in str(error.value)
 
 
 def test_pytorch_has_its_threads_back_after_the_work():
@@ -356,14 +340,16 @@ def test_the_loss_goes_down(make):
     assert final < 5
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make, tmp_path):
-    config = make(out=tmp_path)
-    with Workers(2) as workers:
+@pytest.mark.parametrize("optimizer", [OptimizerConfig(), OptimizerConfig(name="adamw", weight_decay=0.1)])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make, dropout, optimizer):
+    config = make(model=SMALL.replace(dropout=dropout), optimizer=optimizer)
+    with workers_for(config) as workers:
         whole, first, second = (Run(config, workers, time.monotonic) for _ in range(3))
+        first.checkpoints.prepare()
         losses = [whole.train_step() for _ in range(6)]
         assert [first.train_step() for _ in range(3)] == losses[:3]
-        first.save()
-        second.load()
+        second.load(first.save())
         assert [second.train_step() for _ in range(3)] == losses[3:]
     expected, got = state_of(whole), state_of(second)
     assert expected.keys() == got.keys()
@@ -372,15 +358,16 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make, tmp_path):
 
 def test_train_goes_on_from_the_checkpoint(make):
     config = make(log_every=1)
-    config.out.mkdir()
     with Workers(1) as workers:
         run = Run(config, workers, time.monotonic)
+        run.checkpoints.prepare()
+        journal = Journal(run, [])
         for _ in range(4):
             run.train_step()
-            run.report(loss=0)
+            journal.report(loss=0)
         run.save()
         run.train_step()
-        run.report(loss="of a step that was lost")
+        journal.report(loss="of a step that was lost")
     resumed = train(config)
     assert [line["step"] for line in log_of(config) if "loss" in line] == [1, 2, 3, 4, 5, 6]
     uninterrupted = train(make(out=config.out / "other"))
@@ -392,12 +379,12 @@ def test_the_clock_ends_a_run_in_time_and_counts_on_after_a_pause(make):
         ticks = iter(range(10_000))
         return lambda: float(next(ticks))
 
-    config = make(steps=10_000, max_minutes=1, log_every=1, eval_every=10_000)
+    config = make(steps=10_000, max_minutes=5, log_every=1, eval_every=10_000)
     train(config, ticking())
     steps = log_of(config)[-1]["step"]
     assert 5 < steps < 60
-    elapsed_s = load_run(checkpoint_path(config)).elapsed_s
-    assert elapsed_s >= 60
+    elapsed_s = load_run(config.out / "latest" / "state.safetensors").elapsed_s
+    assert elapsed_s >= 300
     train(config, ticking())
     assert log_of(config)[-1]["step"] == steps, "a finished run has nothing left to do"
 
@@ -444,7 +431,7 @@ def test_the_bundled_models_recipe_can_be_read(request):
         (values(sources=[{"path": 1, "rows": 4}]), "path=1 must be a path"),
         (values(sources=[3]), "sources=3 must be a table"),
         (values(sources=[]), "at least one source"),
-        (values(sources="x"), "sources='x' must be a table"),
+        (values(sources="x"), "sources='x' must be a list of tables"),
         (values(model=3), "model=3 must be a table"),
         (values(held_out={"x": 3}), "x=3 must be a path"),
         (values(out=3), "out=3 must be a path"),

@@ -34,7 +34,7 @@ class TrainingLine:
         for name in ("bits_per_byte", "held_out_loss", "sample", "skipped"):
             if name in line:
                 text = f"step {line['step']:,}: {name.replace('_', ' ')} {shown(line[name])}"
-                self.bar.console.print(text, markup=False, highlight=False)
+                self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -57,6 +57,8 @@ def in_a_line(reading: "Reading") -> str:
         scaled(reading.tokens_per_s, "tokens/s"),
         scaled(reading.flops_per_s, "FLOP/s"),
     ]
+    if reading.utilisation is not None:
+        parts.append(f"{reading.utilisation:.0%} MFU")
     if reading.memory_bytes is not None:
         parts.append(scaled(reading.memory_bytes, "B"))
     if reading.eta_s is not None:

@@ -1,17 +1,21 @@
 """`python -m cutaway.train CONFIG.toml`: train, or go on training, as the file says."""
 
+import os
 import sys
 from pathlib import Path
 
 from cutaway.errors import CutawayError
 from cutaway.train.config import TrainConfig
 from cutaway.train.loop import train
+from cutaway.train.signals import StopSignal
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m cutaway.train CONFIG.toml")
     try:
-        train(TrainConfig.from_toml(Path(sys.argv[1])))
+        with StopSignal() as stopping:
+            train(TrainConfig.from_toml(Path(sys.argv[1]), os.environ), stopping=stopping)
     except CutawayError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    sys.exit(stopping.exit_code)

@@ -1,4 +1,4 @@
-"""Which tokens the model sees when: step k's batch is a pure function of the seed and k."""
+"""The tokens of a run, from prepared folders and from `.npy` files, and which of them the model sees when."""
 
 from pathlib import Path
 
@@ -7,7 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cutaway.data import Batches, TokenFolder, Tokens
 from cutaway.errors import TrainingError
+from cutaway.tokenizer import AnyTokenizer, open_tokenizer
+from cutaway.train.config import TrainConfig
+
+TRAIN, VALIDATION = "train", "validation"
 
 
 def read_tokens(path: Path, vocab_size: int) -> NDArray[np.uint16]:
@@ -26,41 +31,44 @@ def read_tokens(path: Path, vocab_size: int) -> NDArray[np.uint16]:
     return tokens  # type: ignore[no-any-return]
 
 
-class WindowStream:
-    """All windows of one text in random order, in a new order and cut at new places each time round."""
+def read_tokenizer(folder: Path, vocab_size: int) -> AnyTokenizer:
+    """The tokenizer in a folder, for a model with so many tokens.
 
-    def __init__(self, tokens: NDArray[np.uint16], block_size: int, seed: int) -> None:
-        # One window is left out so that every cut, shifted by up to a window, still fits.
-        self.windows = (len(tokens) - 1) // block_size - 1
-        if self.windows < 1:
-            raise TrainingError(f"{len(tokens):,} tokens are too few for windows of {block_size:,}; add text")
-        self.tokens, self.block_size, self.seed = tokens, block_size, seed
-        self._round = -1
-
-    def window(self, index: int) -> NDArray[np.int64]:
-        """The `index`-th window of the endless stream, with one token more than the block for the targets."""
-        round_, place = divmod(index, self.windows)
-        if round_ != self._round:
-            rng = np.random.default_rng([self.seed, round_])
-            self._round, self._shift = round_, int(rng.integers(self.block_size))
-            self._order = rng.permutation(self.windows)
-        start = self._shift + int(self._order[place]) * self.block_size
-        return self.tokens[start : start + self.block_size + 1].astype(np.int64)
+    Raises: TokenizerError when it is missing or damaged; TrainingError when it has more tokens than the model.
+    """
+    tokenizer = open_tokenizer(folder)
+    if tokenizer.n_vocab > vocab_size:
+        raise TrainingError(
+            f"the tokenizer in {folder} has {tokenizer.n_vocab:,} tokens, but model.vocab_size is {vocab_size:,}; "
+            f"set it to {tokenizer.n_vocab}"
+        )
+    return tokenizer
 
 
-class Batches:
-    """Batches in which every source has its fixed number of rows."""
+def open_tokens(path: Path, split: str, tokenizer: AnyTokenizer, vocab_size: int) -> Tokens:
+    """The tokens of one part of a prepared folder, or all those of a `.npy` file.
 
-    def __init__(self, sources: list[tuple[NDArray[np.uint16], int]], block_size: int, seed: int) -> None:
-        self.streams = [
-            (WindowStream(tokens, block_size, seed + number), rows) for number, (tokens, rows) in enumerate(sources)
-        ]
+    Raises: DataError when the folder was made with another tokenizer, or is damaged; TrainingError for such a file.
+    """
+    if path.is_dir():
+        return TokenFolder(path, tokenizer.fingerprint).tokens(split)
+    return Tokens.of(read_tokens(path, vocab_size), eot=tokenizer.eot)
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """The batch of `step`.
 
-        Shapes: idx, targets (B, T)
-        """
-        rows = [stream.window(step * count + row) for stream, count in self.streams for row in range(count)]
-        block = torch.from_numpy(np.stack(rows))
-        return block[:, :-1], block[:, 1:]
+def open_sources(config: TrainConfig, tokenizer: AnyTokenizer) -> list[tuple[Tokens, int]]:
+    """What the model learns from, and how many rows of each batch come from there.
+
+    Raises: DataError or TrainingError when a source cannot be read.
+    """
+    vocab_size = config.model.vocab_size
+    return [(open_tokens(source.path, TRAIN, tokenizer, vocab_size), source.rows) for source in config.sources]
+
+
+def parts_of(batches: Batches, step: int, rows: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """The batch of a step, cut into parts of so many rows, on the device.
+
+    Shapes: idx, targets (rows, T)
+    """
+    batch = batches[step]
+    idx, targets = (torch.from_numpy(block).to(device) for block in (batch.inputs, batch.targets))
+    return list(zip(torch.split(idx, rows), torch.split(targets, rows), strict=True))

@@ -1,9 +1,10 @@
-"""A run on disk: weights, optimizer and position in one file that is replaced whole or not at all."""
+"""What a run remembers besides its weights, in one file that is written whole or not at all."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from cutaway.errors import CheckpointError, TrainingError
 from cutaway.weights.safetensors_file import SafetensorsFile, write_safetensors
 
-WEIGHTS, OPTIMIZER, POSITION = "weights/", "optimizer/", "position"
+WEIGHTS, OPTIMIZER, NUMBERS, POSITION = "weights/", "optimizer/", "numbers/", "position"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,17 @@ class RunState:
 
     step: int
     elapsed_s: float
-    weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    """Those that are not in a file of their own."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """Running statistics and the like."""
+
+    def copied(self) -> Self:
+        """The same, whatever becomes of the tensors from now on."""
+        optimizer = {name: tensor.detach().clone() for name, tensor in self.optimizer.items()}
+        weights = {name: tensor.detach().clone() for name, tensor in self.weights.items()}
+        return replace(self, optimizer=optimizer, weights=weights)
 
 
 def save_run(state: RunState, path: Path) -> None:
@@ -31,11 +41,12 @@ def save_run(state: RunState, path: Path) -> None:
     """
     tensors = {WEIGHTS + name: tensor for name, tensor in state.weights.items()}
     tensors |= {OPTIMIZER + name: tensor for name, tensor in state.optimizer.items()}
-    # Numbers travel as a tensor, too: a file then has one kind of content, and float64 holds both exactly.
+    # Numbers travel as tensors, too: a file then has one kind of content, and float64 holds them exactly.
+    tensors |= {NUMBERS + name: torch.tensor(value, dtype=torch.float64) for name, value in state.numbers.items()}
     tensors[POSITION] = torch.tensor([state.step, state.elapsed_s], dtype=torch.float64)
     temporary = path.with_suffix(".tmp")
     try:
-        write_safetensors(tensors, temporary)
+        write_safetensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -58,8 +69,13 @@ def load_run(path: Path) -> RunState:
     if POSITION not in tensors or tensors[POSITION].shape != (2,):
         raise TrainingError(f"{path} is not a saved run; move it away to start anew")
     step, elapsed_s = tensors[POSITION].tolist()
-    weights, optimizer = _under(WEIGHTS, tensors), _under(OPTIMIZER, tensors)
-    return RunState(step=int(step), elapsed_s=elapsed_s, weights=weights, optimizer=optimizer)
+    return RunState(
+        step=int(step),
+        elapsed_s=elapsed_s,
+        weights=_under(WEIGHTS, tensors),
+        optimizer=_under(OPTIMIZER, tensors),
+        numbers={name: tensor.item() for name, tensor in _under(NUMBERS, tensors).items()},
+    )
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,8 @@
-"""How well a model predicts text it has never seen, in bits per byte."""
+"""How well a model predicts text it has never seen."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,38 +10,87 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from cutaway.data import Tokens
 from cutaway.errors import TrainingError
 from cutaway.model import GPT
-from cutaway.tokenizer import Tokenizer
+from cutaway.tokenizer import AnyTokenizer
+
+BATCH_TOKENS = 8192
+"""Read together: enough to keep a GPU busy."""
+HEAD_TOKENS = 1024
+"""Whose logits are there together: those of more would take gigabytes."""
 
 
-def token_bytes(tokenizer: Tokenizer) -> Tensor:
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a model needed to predict a text."""
+
+    loss: float
+    """In nats per token."""
+    bits_per_byte: float
+
+
+def token_bytes(tokenizer: AnyTokenizer) -> Tensor:
     """How many bytes of text each token stands for: special tokens, which no text holds, for none.
 
     Shapes: -> (V,)
     """
     special = tokenizer.special_tokens.values()
-    return torch.tensor([0 if i in special else len(token) for i, token in enumerate(tokenizer.vocabulary.tokens)])
+    return torch.tensor([0 if i in special else len(tokenizer.token_bytes(i)) for i in range(tokenizer.n_vocab)])
+
+
+def bits_per_byte(model: GPT, tokens: Tokens | NDArray[np.uint16], sizes: Tensor, windows: int | None = None) -> float:
+    """Bits to encode a byte of the text, read as `evaluate` does.
+
+    Raises: TrainingError when there is nothing to predict.
+    """
+    return evaluate(model, tokens, sizes, windows).bits_per_byte
 
 
 @torch.no_grad()
-def bits_per_byte(model: GPT, tokens: NDArray[np.uint16], sizes: Tensor, windows: int | None = None) -> float:
-    """Bits to encode a byte of the text, read in windows of the model's context with nothing known before each.
+def evaluate(model: GPT, tokens: Tokens | NDArray[np.uint16], sizes: Tensor, windows: int | None = None) -> Evaluation:
+    """Loss and bits per byte of a text, read in windows of the model's context with nothing known before each.
 
     Every token but the very first is predicted once. With `windows`, only so many, evenly spread, are read.
 
     Raises: TrainingError when there is nothing to predict.
     """
-    block_size = model.config.block_size
+    text = tokens if isinstance(tokens, Tokens) else Tokens.of(tokens)
+    nats, count, size = 0.0, 0, 0
+    for block in blocks(text, model.config.block_size, windows):
+        targets = block[:, 1:]
+        nats += summed_loss(model, block[:, :-1].to(model.device), targets.to(model.device))
+        count += targets.numel()
+        size += int(sizes[targets].sum())
+    if not size:
+        raise TrainingError(f"{len(tokens):,} tokens hold no text to predict; give a longer held-out text")
+    return Evaluation(loss=nats / count, bits_per_byte=nats / math.log(2) / size)
+
+
+def summed_loss(model: GPT, idx: Tensor, targets: Tensor) -> float:
+    """The cross-entropy of all tokens together, in nats.
+
+    Shapes: idx, targets (B, T)
+    """
+    hidden = model.hidden(idx).flatten(0, 1)
+    nats = 0.0
+    for x, target in zip(torch.split(hidden, HEAD_TOKENS), torch.split(targets.flatten(), HEAD_TOKENS), strict=True):
+        nats += F.cross_entropy(model.lm_head(x).to(model.dtype), target, reduction="sum").item()
+    return nats
+
+
+def blocks(tokens: Tokens, block_size: int, windows: int | None) -> Iterator[Tensor]:
+    """Windows of the text, several at a time as long as they are whole, each with the token after it.
+
+    Shapes: -> (B, T + 1)
+    """
     starts = list(range(0, len(tokens) - 1, block_size))
     if windows is not None:
         starts = starts[:: max(1, len(starts) // windows)][:windows]
-    nats, size = 0.0, 0
-    for start in starts:
-        block = torch.from_numpy(tokens[start : start + block_size + 1].astype(np.int64))
-        logits, _ = model(block[None, :-1])
-        nats += F.cross_entropy(logits[0], block[1:], reduction="sum").item()
-        size += int(sizes[block[1:]].sum())
-    if not size:
-        raise TrainingError(f"{len(tokens):,} tokens hold no text to predict; give a longer held-out file")
-    return nats / math.log(2) / size
+    rows = max(1, BATCH_TOKENS // block_size)
+    whole = [start for start in starts if start + block_size < len(tokens)]
+    for first in range(0, len(whole), rows):
+        together = [tokens.read(start, start + block_size + 1) for start in whole[first : first + rows]]
+        yield torch.from_numpy(np.stack(together))
+    if len(whole) < len(starts):
+        yield torch.from_numpy(tokens.read(starts[-1], len(tokens)))[None]

@@ -1,37 +1,58 @@
-"""The gradient of a batch, its parts worked on side by side."""
+"""The gradient of a batch, added up from its parts."""
 
-import math
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from cutaway.errors import TrainingError
-from cutaway.model import GPT
-from cutaway.train.head_loss import head_loss
 from cutaway.train.workers import Workers
 
+Part = tuple[Tensor, Tensor]
+LossOf = Callable[[Part], Tensor]
 
-def set_gradients(model: GPT, idx: Tensor, targets: Tensor, micro_rows: int, workers: Workers) -> float:
-    """Set every parameter's gradient to that of the batch's mean loss, and return the loss in nats per token.
 
-    Shapes: idx, targets (B, T), B a multiple of `micro_rows`
+def set_gradients(
+    loss_of: LossOf, parameters: Sequence[nn.Parameter], parts: Sequence[Part], workers: Workers, scale: float = 1.0
+) -> Tensor:
+    """Set every parameter's gradient to that of the parts' mean loss, and return that loss, in nats per token.
 
-    Raises: TrainingError when the loss is no number any more.
+    The losses are multiplied by `scale` for the way back, and the gradients divided by it again: in float16 small
+    gradients would vanish otherwise.
+
+    Shapes: -> ()
     """
-    parameters = list(model.parameters())
+    share = scale / len(parts)
+    add_up = side_by_side if workers.side_by_side else one_by_one
+    loss = add_up(loss_of, parameters, parts, workers, share) / len(parts)
+    if scale != 1:
+        torch._foreach_div_([parameter.grad for parameter in parameters if parameter.grad is not None], scale)
+    return loss
 
-    def gradients(part: tuple[Tensor, Tensor]) -> tuple[float, tuple[Tensor, ...]]:
-        idx, targets = part
-        loss = head_loss(model.hidden(idx), model.lm_head.weight, targets)
-        return loss.item(), torch.autograd.grad(loss, parameters)
 
-    parts = list(zip(torch.split(idx, micro_rows), torch.split(targets, micro_rows), strict=True))
-    mean_loss = 0.0
+def one_by_one(
+    loss_of: LossOf, parameters: Sequence[nn.Parameter], parts: Sequence[Part], workers: Workers, share: float
+) -> Tensor:
+    """Add up the gradients in place, part after part; the sum of the losses."""
+    total = torch.zeros((), device=parameters[0].device)
+    for part in parts:
+        loss = loss_of(part)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        total = total + loss.detach()
+    return total
+
+
+def side_by_side(
+    loss_of: LossOf, parameters: Sequence[nn.Parameter], parts: Sequence[Part], workers: Workers, share: float
+) -> Tensor:
+    """Let workers take a part each and add up what they bring; the sum of the losses."""
+
+    def gradients(part: Part) -> tuple[Tensor, tuple[Tensor, ...]]:
+        loss = loss_of(part)
+        return loss.detach(), torch.autograd.grad(loss * share, parameters)
+
+    total = torch.zeros(())
     for loss, grads in workers.map(gradients, parts):
-        mean_loss += loss / len(parts)
+        total = total + loss
         for parameter, grad in zip(parameters, grads, strict=True):
-            share = grad / len(parts)
-            parameter.grad = share if parameter.grad is None else parameter.grad.add_(share)
-    if not math.isfinite(mean_loss):
-        raise TrainingError(f"the loss became {mean_loss}; go on from the last checkpoint with lower learning rates")
-    return mean_loss
+            parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
+    return total

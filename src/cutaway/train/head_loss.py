@@ -5,8 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cutaway.model import IGNORED_TARGET
+
 CHUNK = 512
 """Tokens at a time: their logits should fit a CPU's cache."""
+GPU_CHUNK = 8192
+"""On a GPU, which needs more to be busy."""
 
 
 class HeadLoss(torch.autograd.Function):
@@ -17,39 +21,60 @@ class HeadLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        """The loss.
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+        """The loss; the multiplications are computed in `dtype`, everything else in the inputs' own.
 
         Shapes: hidden (N, C), weight (V, C), targets (N,) -> ()
         """
         loss = hidden.new_zeros(())
         hidden_grad, weight_grad = torch.empty_like(hidden), torch.zeros_like(weight)
-        chunks = zip(*(torch.split(rows, CHUNK) for rows in (hidden, hidden_grad, targets)), strict=True)
-        for x, grad, target in chunks:
-            logits = x @ weight.T
-            logits -= logits.amax(dim=1, keepdim=True)
-            chosen = logits.gather(1, target[:, None])
-            normalizer = logits.exp_().sum(dim=1, keepdim=True)
-            loss += (normalizer.log() - chosen).sum()
-            # The gradient by the logits: probabilities, minus one at the target.
-            logits /= normalizer
-            logits.scatter_add_(1, target[:, None], torch.full_like(chosen, -1.0))
-            torch.mm(logits, weight, out=grad)
-            weight_grad.addmm_(logits.T, x)
-        n = len(targets)
+        head = weight.to(dtype)
+        size = GPU_CHUNK if hidden.is_cuda else CHUNK
+        for x, grad, target in zip(*(torch.split(rows, size) for rows in (hidden, hidden_grad, targets)), strict=True):
+            x = x.to(dtype)
+            logits = (x @ head.T).to(hidden.dtype)
+            loss += become_gradient(logits, target)
+            factor = logits.to(dtype)
+            grad.copy_(factor @ head)
+            if ctx.needs_input_grad[1]:
+                weight_grad += factor.T @ x
+        n = (targets != IGNORED_TARGET).sum().clamp(min=1)
         ctx.save_for_backward(hidden_grad.div_(n), weight_grad.div_(n))
         return loss / n
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """The gradients by hidden states and weight."""
         hidden_grad, weight_grad = ctx.saved_tensors
-        return hidden_grad * grads[0], weight_grad * grads[0], None
+        return hidden_grad * grads[0], weight_grad * grads[0], None, None
+
+
+def become_gradient(logits: Tensor, targets: Tensor) -> Tensor:
+    """Turn logits into the gradient of the summed cross-entropy by them, and return that sum.
+
+    Shapes: logits (N, V), targets (N,) -> ()
+    """
+    kept = (targets != IGNORED_TARGET)[:, None]
+    targets = targets[:, None].where(kept, 0)
+    logits -= logits.amax(dim=1, keepdim=True)
+    chosen = logits.gather(1, targets)
+    normalizer = logits.exp_().sum(dim=1, keepdim=True)
+    # Probabilities, minus one at the target; nothing where there is none.
+    logits /= normalizer
+    logits.scatter_add_(1, targets, torch.full_like(chosen, -1.0))
+    logits *= kept
+    return ((normalizer.log() - chosen) * kept).sum()
 
 
 def head_loss(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy, in nats, of the tokens after each position.
+    """Mean cross-entropy, in nats, of the tokens after each position; targets of -100 are left out.
+
+    Under autocast the multiplications are computed in its number format.
 
     Shapes: hidden (B, T, C), weight (V, C), targets (B, T) -> ()
     """
-    return HeadLoss.apply(hidden.flatten(0, 1), weight, targets.flatten())  # type: ignore[no-any-return,no-untyped-call]
+    kind = hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+    with torch.autocast(kind, enabled=False):
+        rows = hidden.flatten(0, 1).to(weight.dtype)
+        return HeadLoss.apply(rows, weight, targets.flatten(), dtype)  # type: ignore[no-any-return,no-untyped-call]

@@ -1,8 +1,16 @@
-"""What a run reports, one JSON object a line."""
+"""What a run reports: one JSON object a line, and the same to whoever else wants to know."""
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from cutaway.errors import TrainingError
+
+LOG = "log.jsonl"
+
+Line = Mapping[str, object]
+Listener = Callable[[Line], None]
 
 
 class RunLog:
@@ -12,9 +20,17 @@ class RunLog:
         self.path = path
 
     def append(self, **values: object) -> None:
-        """Add a line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        """Add a line.
+
+        Raises: TrainingError when the disk is full or the folder cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(values, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise TrainingError(
+                f"{self.path} cannot be written to: {error.strerror or error}; the checkpoints are unchanged"
+            ) from None
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of later steps, and a half-written last one: a resumed run takes those steps again."""

@@ -1,0 +1,226 @@
+"""A training run and where it stands."""
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from cutaway.data import Batches
+from cutaway.data.permutation import mix_all
+from cutaway.errors import TrainingError
+from cutaway.model import GPT
+from cutaway.train.background import Background
+from cutaway.train.batches import VALIDATION, open_sources, open_tokens, parts_of, read_tokenizer
+from cutaway.train.checkpoint import RunState
+from cutaway.train.checkpoint_folder import CheckpointFolder, read_checkpoint
+from cutaway.train.config import TrainConfig
+from cutaway.train.device import autocast, choose_device, peak_flops, peak_memory_bytes
+from cutaway.train.evaluate import Evaluation, evaluate, token_bytes
+from cutaway.train.gradients import set_gradients
+from cutaway.train.head_loss import head_loss
+from cutaway.train.lora import read_adapter, write_adapter
+from cutaway.train.loss_scale import LossScale
+from cutaway.train.meter import Meter, Outcome, Reading
+from cutaway.train.network import compiled, copy_weights, initial_model
+from cutaway.train.optimizer import Optimizers
+from cutaway.train.outliers import Outliers
+from cutaway.train.provenance import data_of, versions
+from cutaway.train.sample import write_sample
+from cutaway.train.schedule import cosine_scale, learning_rate_scale, progress
+from cutaway.train.workers import Workers
+from cutaway.weights import load_model, save_model
+
+Clock = Callable[[], float]
+
+
+class Run:
+    """A training run: made at its start, or put back to where a checkpoint left it by `load`.
+
+    Raises: CutawayError when the data, the tokenizer or the checkpoint to start from cannot be used.
+    """
+
+    def __init__(self, config: TrainConfig, workers: Workers, clock: Clock) -> None:
+        self.config, self.workers, self.clock = config, workers, clock
+        self.device = choose_device(config.device)
+        self.peak_flops = peak_flops(self.device, config.precision)
+        self.tokenizer = read_tokenizer(config.tokenizer, config.model.vocab_size)
+        sources = open_sources(config, self.tokenizer)
+        self.source_tokens = [len(tokens) for tokens, _ in sources]
+        self.batches = Batches(sources, config.model.block_size, config.seed)
+        self.held_out = {
+            name: open_tokens(path, VALIDATION, self.tokenizer, config.model.vocab_size)
+            for name, path in config.held_out.items()
+        }
+        self.token_bytes = token_bytes(self.tokenizer)
+        self.data = data_of(config)
+        self.model = initial_model(config, self.tokenizer, self.device)
+        self.hidden = compiled(self.model.hidden, config.compile)
+        self.optimizers = Optimizers(self.model, config.optimizer, workers.map)
+        self.parameters = list(self.optimizers.parameters.values())
+        self.loss_scale, self.outliers = LossScale(config.precision), Outliers(config.outlier_sigmas)
+        self.checkpoints = CheckpointFolder(config.out, config.keep_checkpoints)
+        self.writing = Background()
+        self.step, self.started_s = 0, clock()
+        self.meter = Meter(config.model, config.tokens_per_step, self.elapsed_s)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training, those before an interruption included."""
+        return self.clock() - self.started_s
+
+    @property
+    def progress(self) -> float:
+        """The finished share of the run."""
+        return progress(self.step, self.config.steps, self.elapsed_s, self.config.max_minutes)
+
+    @property
+    def learning_rate_scale(self) -> float:
+        """The share of their peaks that the learning rates have now."""
+        config = self.config
+        if config.schedule == "cosine":
+            return cosine_scale(self.progress, config.warmup, config.final_lr)
+        return learning_rate_scale(self.progress, config.warmup, config.decay, config.final_lr)
+
+    def train_step(self) -> float:
+        """Learn from one batch; the loss before, in nats per token.
+
+        Raises: TrainingError when the loss is no number any more.
+        """
+        # All that is random in a step depends on its number alone, so a resumed run draws the same.
+        torch.manual_seed(mix_all(self.config.seed, self.step))
+        self.model.train()
+        self.optimizers.set_learning_rate(self.learning_rate_scale)
+        parts = parts_of(self.batches, self.step, self.config.part_rows, self.device)
+        loss = set_gradients(self.loss_of, self.parameters, parts, self.workers, self.loss_scale.value)
+        grad_norm = clip_grad_norm_(self.parameters, self.config.clip)
+        outcome = self.judged(loss.item(), grad_norm.item())
+        if outcome.skipped is None:
+            self.optimizers.step()
+        else:
+            self.optimizers.forget_gradients()
+        self.meter.add(outcome)
+        self.outcome = outcome
+        self.step += 1
+        return outcome.loss
+
+    def loss_of(self, part: tuple[Tensor, Tensor]) -> Tensor:
+        """The loss of some rows.
+
+        Shapes: idx, targets (B, T) -> ()
+        """
+        idx, targets = part
+        with autocast(self.device, self.config.precision):
+            return head_loss(self.hidden(idx), self.model.lm_head.weight, targets)
+
+    def judged(self, loss: float, grad_norm: float) -> Outcome:
+        """The step's outcome, and whether its gradient may be used.
+
+        Raises: TrainingError when the loss is no number any more.
+        """
+        overflow = self.loss_scale.adapts and math.isfinite(loss) and not math.isfinite(grad_norm)
+        if overflow and self.loss_scale.value > 1:
+            self.loss_scale.overflowed()
+            return Outcome(loss=loss, grad_norm=grad_norm, skipped="a gradient overflowed float16")
+        if not math.isfinite(loss) or not math.isfinite(grad_norm):
+            raise self.no_number(loss, grad_norm)
+        self.loss_scale.held()
+        return Outcome(loss=loss, grad_norm=grad_norm, skipped=self.outliers.reason(loss=loss, grad_norm=grad_norm))
+
+    def no_number(self, loss: float, grad_norm: float) -> TrainingError:
+        """The error that says where it happened and from where to go on."""
+        good = self.checkpoints.latest()
+        way_out = f"go on from the last good checkpoint, {good}," if good else "start again"
+        return TrainingError(
+            f"at step {self.step:,} the loss became {loss} and the gradient norm {grad_norm}, on batch {self.step:,} "
+            f"of seed {self.config.seed}; {way_out} with lower learning rates"
+        )
+
+    def evaluate(self, windows: int | None = None) -> dict[str, Evaluation]:
+        """Loss and bits per byte of each held-out text, or of so many windows of each."""
+        self.model.eval()
+        with autocast(self.device, self.config.precision):
+            return {
+                name: evaluate(self.model, tokens, self.token_bytes, windows) for name, tokens in self.held_out.items()
+            }
+
+    def sample(self) -> str:
+        """What the model writes now."""
+        self.model.eval()
+        return write_sample(self.model, self.tokenizer, self.config)
+
+    def reading(self) -> Reading:
+        """A glance at the run."""
+        tokens_per_s = self.meter.tokens_per_s(self.elapsed_s)
+        flops_per_s = tokens_per_s * self.meter.flops_per_token
+        return Reading(
+            step=self.step,
+            steps=self.config.steps,
+            share=self.progress,
+            elapsed_s=self.elapsed_s,
+            loss=self.meter.loss,
+            tokens_per_s=tokens_per_s,
+            flops_per_s=flops_per_s,
+            utilisation=flops_per_s / self.peak_flops if self.peak_flops else None,
+            memory_bytes=peak_memory_bytes(self.device),
+            skipped=self.meter.skipped,
+        )
+
+    def save(self, held_out_loss: float | None = None) -> Path:
+        """Write all of the run's state, or with `background_checkpoints` begin to; where it will be.
+
+        Raises: TrainingError when it, or the one before it in the background, cannot be written.
+        """
+        numbers = {"loss_scale": self.loss_scale.value, "good_steps": self.loss_scale.good_steps}
+        state = RunState(
+            step=self.step,
+            elapsed_s=self.elapsed_s,
+            optimizer=self.optimizers.state(),
+            numbers=numbers | {"skipped": self.meter.skipped} | self.outliers.state(),
+        )
+        record, model = self.record(held_out_loss), self.model
+        if self.config.background_checkpoints:
+            state, model = state.copied(), copy.deepcopy(model)
+        write_model = partial(self.write_model, model)
+        self.writing.begin(lambda: self.checkpoints.save(state, write_model, record))
+        if not self.config.background_checkpoints:
+            self.writing.wait()
+        return self.checkpoints.path_of(state.step)
+
+    def write_model(self, model: GPT, folder: Path) -> None:
+        """Write what was learned: the model, or with LoRA the additions to it."""
+        if self.config.lora is None:
+            save_model(model, folder, self.tokenizer)
+        else:
+            write_adapter(model, folder)
+
+    def record(self, held_out_loss: float | None) -> dict[str, Any]:
+        """What a checkpoint says of itself."""
+        config = self.config.to_dict()
+        return {"held_out_loss": held_out_loss, "config": config, "versions": versions(), "data": self.data}
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote.
+
+        Raises: TrainingError when that is damaged, or was a run with another shape of model or other data.
+        """
+        state, record = read_checkpoint(path)
+        if record.get("data") != json.loads(json.dumps(self.data)):
+            raise TrainingError(f"{path} learned from other data than there is now; choose another `out`")
+        if self.config.lora is None:
+            copy_weights(load_model(path), self.model)
+        else:
+            read_adapter(path, self.model)
+        self.optimizers.load_state(state.optimizer)
+        self.loss_scale.value = state.numbers["loss_scale"]
+        self.loss_scale.good_steps = state.numbers["good_steps"]
+        self.outliers.load_state(state.numbers)
+        self.meter.skipped = int(state.numbers["skipped"])
+        self.step, self.started_s = state.step, self.clock() - state.elapsed_s
+        self.meter.begin(self.elapsed_s)
