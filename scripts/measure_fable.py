@@ -16,7 +16,8 @@ def main(name: str, config: TrainConfig) -> None:
     model, sizes = load_model(name), token_bytes(load_tokenizer(name))
     for kind, path in config.held_out.items():
         tokens = read_tokens(path, model.config.vocab_size)
-        print(f"{kind}: {bits_per_byte(model, tokens, sizes):.4f} bits per byte over {sizes[tokens].sum():,} bytes")
+        size = int(sizes[tokens.astype("int64")].sum())
+        print(f"{kind}: {bits_per_byte(model, tokens, sizes):.4f} bits per byte over {size:,} bytes")
 
 
 if __name__ == "__main__":
