@@ -1,6 +1,6 @@
-"""The last checkpoint of a run as a model folder that this package and `transformers` load.
+"""The last checkpoint of a run as a model folder of half the size, which this package and `transformers` load.
 
-Usage: python scripts/export_fable.py CONFIG.toml FOLDER
+Usage: python scripts/export_fable.py RUN FOLDER
 """
 
 import sys
@@ -9,30 +9,21 @@ from pathlib import Path
 
 import torch
 
-from cutaway.model import GPT
-from cutaway.tokenizer import Tokenizer
-from cutaway.train.checkpoint import load_run
-from cutaway.train.config import TrainConfig
-from cutaway.train.loop import checkpoint_path
-from cutaway.weights import save_model
+from cutaway.weights import load_model, load_tokenizer, save_model
 
 
-def main(config: TrainConfig, folder: Path) -> None:
-    state = load_run(checkpoint_path(config))
-    model = GPT(config.model)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(state.weights[name])
+def main(run: Path, folder: Path) -> None:
+    model, tokenizer = load_model(run / "latest"), load_tokenizer(run / "latest")
     folder.mkdir(parents=True, exist_ok=True)
     # The folder also holds the card, so the files are replaced one by one.
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         saved = Path(temporary) / "model"
         # Of the two-byte formats, float16 keeps three more bits of weights this small.
-        save_model(model, saved, Tokenizer.from_folder(config.tokenizer), dtype=torch.float16)
+        save_model(model, saved, tokenizer, dtype=torch.float16)
         for file in saved.iterdir():
             file.replace(folder / file.name)
-    print(f"step {state.step:,}: {model.num_parameters():,} parameters in {folder}")
+    print(f"{model.num_parameters():,} parameters in {folder}")
 
 
 if __name__ == "__main__":
-    main(TrainConfig.from_toml(Path(sys.argv[1])), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

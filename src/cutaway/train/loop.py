@@ -4,9 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
 
-from cutaway.errors import TrainingError
 from cutaway.model import GPT
 from cutaway.train.config import TrainConfig
 from cutaway.train.device import choose_device
@@ -89,14 +87,3 @@ def workers_for(config: TrainConfig) -> Workers:
 def is_due(step: int, every: int | None) -> bool:
     """Whether something that comes every so many steps, or never, comes now."""
     return every is not None and step % every == 0
-
-
-def checkpoint_path(config: TrainConfig) -> Path:
-    """The single file in which earlier runs, such as that of the bundled model, kept their state.
-
-    Raises: TrainingError when there is none.
-    """
-    path = config.out / "checkpoint.safetensors"
-    if not path.exists():
-        raise TrainingError(f"{path} does not exist; newer runs keep their checkpoints in {config.out / 'checkpoints'}")
-    return path
