@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from corpora import ByteEncoder, ManyTokens, files_in, story, story_corpus
+from cutaway import atomic_file
 from cutaway.data import (
     Job,
     Manifest,
@@ -18,7 +19,6 @@ from cutaway.data import (
     Share,
     TokenFolder,
     all_pieces,
-    atomic_file,
     find,
     merge,
     prepare,
