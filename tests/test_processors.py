@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cutaway.errors import GenerationError
@@ -69,8 +69,26 @@ def test_min_p_equals_transformers(logits, fraction):
     assert_same(logits, lambda x: processors.min_p(x, fraction), warp(transformers.MinPLogitsWarper(fraction)))
 
 
+def is_beyond_rounding(logits, mass):
+    """Whether float32 can tell all distances from the entropy apart, and each partial sum from the mass.
+
+    Of two tokens at 0.50005 and 0.49995, say, both distances are 5e-5 and differ by 1e-9: which of them is kept is then
+    decided by the last bit of a logarithm, in any implementation.
+    """
+    for row in logits:
+        logprobs = log_softmax(row[np.isfinite(row)])
+        probs = np.exp(logprobs)
+        distance = np.abs(-logprobs + (probs * logprobs).sum())
+        order = np.argsort(distance)
+        apart, reached = np.diff(distance[order]), np.cumsum(probs[order])
+        if apart.min(initial=1) < 2e-6 or np.abs(reached - mass).min() < 2e-6:
+            return False
+    return True
+
+
 @given(distinct_logits(), st.floats(0.01, 0.99))
 def test_typical_p_equals_transformers(logits, mass):
+    assume(is_beyond_rounding(logits, mass))
     assert_same(logits, lambda x: processors.typical_p(x, mass), warp(transformers.TypicalLogitsWarper(mass)))
 
 
