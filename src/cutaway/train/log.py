@@ -1,10 +1,10 @@
 """What a run reports: one JSON object a line, and the same to whoever else wants to know."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cutaway.atomic_file import write_atomically
 from cutaway.errors import TrainingError
 
 LOG = "log.jsonl"
@@ -37,12 +37,7 @@ class RunLog:
         if not self.path.exists():
             return
         kept = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= step]
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(kept)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        write_atomically(self.path, [line.encode() for line in kept])
 
 
 def _step(line: str) -> float:
