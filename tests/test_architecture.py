@@ -12,10 +12,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "cutaway"
 FLOORS = {
     "errors": 1,
     **dict.fromkeys(["config", "atomic_file"], 2),
-    **dict.fromkeys(["tokenizer", "cache", "sampling", "data", "anatomy"], 3),
-    **dict.fromkeys(["model", "native"], 4),
+    **dict.fromkeys(["tokenizer", "cache", "sampling", "data", "anatomy", "plots"], 3),
+    **dict.fromkeys(["model", "native", "labelled"], 4),
     **dict.fromkeys(["weights", "generate"], 5),
-    **dict.fromkeys(["engine", "quant", "train", "evals", "inspect", "plots"], 6),
+    **dict.fromkeys(["engine", "quant", "train", "evals", "inspect"], 6),
     "language_model": 7,
     "server": 8,
     "cli": 9,
@@ -23,7 +23,7 @@ FLOORS = {
 # `cutaway` itself hands out names from every floor up to language_model.
 FACADE = {"__init__": "the lazy public names", "__main__": "python -m cutaway"}
 
-TORCHLESS = {part for part, floor in FLOORS.items() if floor <= 3} - {"cache"} | {"native"}
+TORCHLESS = {part for part, floor in FLOORS.items() if floor <= 3} - {"cache"} | {"native", "labelled"}
 DOORS = {
     "tiktoken": {"tokenizer"},
     "tokenizers": {"tokenizer"},
@@ -36,6 +36,7 @@ DOORS = {
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"plots"},
+    "pandas": {"labelled"},
     "wandb": {"train"},
 }
 EVERYWHERE = {"torch", "numpy"}

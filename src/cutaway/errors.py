@@ -5,9 +5,10 @@ CutawayError                 the root: catch this to catch all of them
 ├── TokenizerError           text or ids that cannot be encoded or decoded, a broken vocabulary
 ├── CheckpointError          weights that are missing, damaged, or not a GPT-2
 │   └── ModelNotFoundError   no such model here, in the cache, or on the Hub
-├── DataError            a corpus or token shards that are missing, damaged, or not what was asked for
+├── DataError                a corpus or token shards that are missing, damaged, or not what was asked for
 ├── GenerationError          a prompt or sampling parameter the model cannot serve
 ├── TrainingError            a run that cannot start or go on
+├── InspectionError          a layer, head, position or name that the model or a result does not have
 └── MissingExtraError        an optional library that is not installed
 
 Each message is one sentence with the value, the limit and the way out. The command line prints it and
@@ -48,6 +49,10 @@ class GenerationError(CutawayError, ValueError):
 
 class TrainingError(CutawayError):
     """A training run cannot start or cannot go on."""
+
+
+class InspectionError(CutawayError, ValueError):
+    """A layer, head, position or name is asked for that the model or a result does not have."""
 
 
 class MissingExtraError(CutawayError, ImportError):
