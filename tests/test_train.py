@@ -163,7 +163,10 @@ def test_a_memory_of_an_unknown_weight_is_refused():
 # The loss and the gradients
 
 
-def test_the_head_loss_is_the_cross_entropy_and_has_its_gradients():
+@pytest.mark.parametrize("slices", [{}, {"CHUNK_LOGITS": 40, "SLICE": 4}])
+def test_the_head_loss_is_the_cross_entropy_and_has_its_gradients(slices, monkeypatch):
+    for name, size in slices.items():
+        monkeypatch.setattr(f"cutaway.train.head_loss.{name}", size)
     generator = torch.Generator().manual_seed(0)
     hidden = torch.randn(2, CHUNK - 3, 5, generator=generator, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(11, 5, generator=generator, dtype=torch.float64, requires_grad=True)

@@ -8,9 +8,13 @@ from torch import Tensor
 from cutaway.model import IGNORED_TARGET
 
 CHUNK = 512
-"""Tokens at a time: their logits should fit a CPU's cache."""
+"""Tokens at a time, at most: with a small vocabulary their logits fit a CPU's cache."""
+CHUNK_LOGITS = 1 << 23
+"""And at most so many logits, 32 MB: with a large vocabulary they would be the largest thing in memory."""
+SLICE = 8192
+"""Rows of the head's gradient at a time."""
 GPU_CHUNK = 8192
-"""On a GPU, which needs more to be busy."""
+"""Tokens at a time on a GPU, which needs more to be busy."""
 
 
 class HeadLoss(torch.autograd.Function):
@@ -29,7 +33,7 @@ class HeadLoss(torch.autograd.Function):
         loss = hidden.new_zeros(())
         hidden_grad, weight_grad = torch.empty_like(hidden), torch.zeros_like(weight)
         head = weight.to(dtype)
-        size = GPU_CHUNK if hidden.is_cuda else CHUNK
+        size = GPU_CHUNK if hidden.is_cuda else min(CHUNK, max(1, CHUNK_LOGITS // len(weight)))
         for x, grad, target in zip(*(torch.split(rows, size) for rows in (hidden, hidden_grad, targets)), strict=True):
             x = x.to(dtype)
             logits = (x @ head.T).to(hidden.dtype)
@@ -37,16 +41,27 @@ class HeadLoss(torch.autograd.Function):
             factor = logits.to(dtype)
             grad.copy_(factor @ head)
             if ctx.needs_input_grad[1]:
-                weight_grad += factor.T @ x
+                add_product(weight_grad, factor, x)
         n = (targets != IGNORED_TARGET).sum().clamp(min=1)
-        ctx.save_for_backward(hidden_grad.div_(n), weight_grad.div_(n))
+        # Not `save_for_backward`: these are nobody's inputs, and backward uses them up where they lie.
+        ctx.gradients = hidden_grad.div_(n), weight_grad.div_(n)
         return loss / n
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """The gradients by hidden states and weight."""
-        hidden_grad, weight_grad = ctx.saved_tensors
-        return hidden_grad * grads[0], weight_grad * grads[0], None, None
+        """The gradients by hidden states and weight, once."""
+        hidden_grad, weight_grad = ctx.gradients
+        del ctx.gradients
+        return hidden_grad.mul_(grads[0]), weight_grad.mul_(grads[0]), None, None
+
+
+def add_product(total: Tensor, factor: Tensor, x: Tensor) -> None:
+    """Add `factor.T @ x`, some rows at a time: as a whole, product and its copy in `total`'s format would be large.
+
+    Shapes: total (V, C), factor (N, V), x (N, C)
+    """
+    for rows, columns in zip(torch.split(total, SLICE), torch.split(factor, SLICE, dim=1), strict=True):
+        rows += columns.T @ x
 
 
 def become_gradient(logits: Tensor, targets: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from cutaway.errors import TrainingError
 from cutaway.model import GPT
 from cutaway.tokenizer import AnyTokenizer
+from cutaway.train.block_attention import attend_in_blocks
 from cutaway.train.config import TrainConfig
 from cutaway.train.lora import adapt
 from cutaway.train.shorthand import SCRATCH
@@ -28,6 +29,8 @@ def initial_model(config: TrainConfig, tokenizer: AnyTokenizer, device: torch.de
         copy_weights(load_model(config.init), model)
     if config.lora is not None:
         adapt(model, config.lora)
+    if device.type == "cpu" and not config.model.dropout:
+        attend_in_blocks(model)
     if config.recompute:
         recompute_layers(model)
     return model.to(device)
