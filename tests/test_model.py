@@ -239,6 +239,73 @@ def test_tokens_beyond_the_room_in_the_cache_are_refused_and_leave_it_as_it_was(
     assert cache.lengths == [3]
 
 
+# By document
+
+
+def packed(lengths):
+    """A row of documents and the number of each token's document."""
+    return torch.cat([torch.full((n,), number) for number, n in enumerate(lengths)])[None]
+
+
+documents_of_a_row = st.lists(st.integers(1, 8), min_size=1, max_size=6).filter(
+    lambda sizes: sum(sizes) <= SMALL.block_size
+)
+
+
+@given(documents_of_a_row)
+@torch.no_grad()
+def test_documents_in_a_row_have_the_logits_of_each_alone(small, lengths):
+    idx = random_ids(SMALL, batch_size=1, length=sum(lengths))
+    alone = [small(document)[0] for document in idx.split(lengths, dim=1)]
+    assert_close(small(idx, documents=packed(lengths))[0], torch.cat(alone, dim=1), rtol=0, atol=1e-10)
+
+
+@torch.no_grad()
+def test_rows_may_have_different_documents(small):
+    idx = random_ids(SMALL, batch_size=2, length=9)
+    together = small(idx, documents=torch.cat([packed([4, 5]), packed([1, 2, 6])]))[0]
+    alone = [[small(document[None])[0][0] for document in row.split(lengths)]
+             for row, lengths in zip(idx, ([4, 5], [1, 2, 6]), strict=True)]  # fmt: skip
+    assert_close(together, torch.stack([torch.cat(parts) for parts in alone]), rtol=0, atol=1e-10)
+
+
+def test_documents_in_a_row_have_the_loss_and_the_gradients_of_each_alone():
+    _, model = twins(SMALL)
+    idx, lengths = random_ids(SMALL, batch_size=1, length=14), [3, 1, 6, 4]
+    targets = random_ids(SMALL, batch_size=1, length=14, seed=2)
+    alone = [model(*part)[1] * len(part[0][0])
+             for part in zip(idx.split(lengths, dim=1), targets.split(lengths, dim=1), strict=True)]  # fmt: skip
+    (sum(alone) / 14).backward()
+    expected = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    _, loss = model(idx, targets, documents=packed(lengths))
+    loss.backward()
+    assert_close(loss, sum(alone) / 14, rtol=0, atol=1e-10)
+    for name, parameter in model.named_parameters():
+        assert_close(parameter.grad, expected[name], rtol=0, atol=1e-10, msg=name)
+
+
+@torch.no_grad()
+def test_one_document_a_row_is_plain_causal_reading(small):
+    idx = random_ids(SMALL)
+    assert_close(small(idx, documents=torch.zeros_like(idx))[0], small(idx)[0], rtol=0, atol=1e-12)
+
+
+@torch.no_grad()
+def test_no_head_looks_into_another_document(small):
+    recorder = Recorder(patterns=True)
+    small(random_ids(SMALL, length=7), documents=packed([3, 4]).expand(2, -1), observer=recorder)
+    within = torch.block_diag(torch.ones(3, 3), torch.ones(4, 4)).tril().bool()
+    for layer in range(SMALL.n_layer):
+        assert torch.equal(recorder.seen[f"h.{layer}.pattern"] > 0, within.expand(2, SMALL.n_head, -1, -1))
+
+
+def test_a_cache_does_not_take_several_documents(small):
+    cache = KVCache(SMALL, 1, 4, dtype=torch.float64)
+    with pytest.raises(GenerationError, match="read several documents without it"):
+        small(random_ids(SMALL, 1, 3), documents=packed([1, 2]), cache=cache)
+
+
 # Seen from inside
 
 

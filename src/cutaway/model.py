@@ -186,6 +186,7 @@ class GPT(nn.Module):
         idx: Tensor,
         targets: Tensor | None = None,
         *,
+        documents: Tensor | None = None,
         cache: KVCache | None = None,
         observer: Observer | None = None,
     ) -> tuple[Tensor, Tensor | None]:
@@ -193,24 +194,33 @@ class GPT(nn.Module):
 
         Targets are not shifted: `targets[b, t]` is the token that should follow `idx[b, t]`; -100 is left out.
 
-        Shapes: idx, targets (B, T) -> logits (B, T, V), loss ()
+        Shapes: idx, targets, documents (B, T) -> logits (B, T, V), loss ()
         """
-        x = self.hidden(idx, cache=cache, observer=observer)
+        x = self.hidden(idx, documents, cache=cache, observer=observer)
         logits = show(observer, self.lm_head(x), "logits")
         if targets is None:
             return logits, None
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED_TARGET)
 
-    def hidden(self, idx: Tensor, *, cache: KVCache | None = None, observer: Observer | None = None) -> Tensor:
+    def hidden(
+        self,
+        idx: Tensor,
+        documents: Tensor | None = None,
+        *,
+        cache: KVCache | None = None,
+        observer: Observer | None = None,
+    ) -> Tensor:
         """The final hidden states, after `ln_f`: all but the head, for whoever needs logits at few positions.
 
-        With a cache, `idx` continues what the cache holds and is added to it.
+        With a cache, `idx` continues what the cache holds and is added to it. Where `documents` gives each token the
+        number of its document, those of other documents do not exist for it: each is read as if alone. This takes a
+        mask, so attention loses its fused causal path: half the work is for nothing, and (T, T) flags a row are there.
 
-        Shapes: (B, T) -> (B, T, C)
+        Shapes: idx, documents (B, T) -> (B, T, C)
 
-        Raises: GenerationError when the tokens do not fit the context.
+        Raises: GenerationError when the tokens do not fit the context, or a cache is to hold several documents.
         """
-        positions, mask = self._place(idx, cache)
+        positions, mask = self._place(idx, documents, cache)
         tokens = show(observer, self.wte(idx), "embed")
         x = self.drop(tokens + show(observer, self.wpe(positions), "pos_embed"))
         for block in self.h:
@@ -219,14 +229,20 @@ class GPT(nn.Module):
             cache.advance(idx.shape[1])
         return show(observer, self.ln_f(x), "ln_f")
 
-    def _place(self, idx: Tensor, cache: KVCache | None) -> tuple[Tensor, Tensor | None]:
+    def _place(self, idx: Tensor, documents: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor | None]:
         """Where the new tokens stand and what they may look at; no mask means plainly causal.
 
-        Shapes: idx (B, T) -> positions (1, T) or (B, T), mask (B, 1, T, S) or none
+        Shapes: idx, documents (B, T) -> positions (1, T) or (B, T), mask (B, 1, T, S) or none
         """
         T = idx.shape[1]
         if T > self.config.block_size:
             raise GenerationError(f"{T:,} tokens do not fit a context of {self.config.block_size:,}; shorten the text")
+        if documents is not None:
+            if cache is not None:
+                raise GenerationError("a cache holds one document a row; read several documents without it")
+            mask = (documents[:, :, None] == documents[:, None]).tril()
+            # A token's position is how many of its own document come before it.
+            return mask.sum(dim=-1) - 1, mask[:, None]
         if cache is None:
             return torch.arange(T, device=idx.device)[None], None
         positions = cache.positions(T)

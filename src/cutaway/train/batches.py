@@ -55,20 +55,41 @@ def open_tokens(path: Path, split: str, tokenizer: AnyTokenizer, vocab_size: int
     return Tokens.of(read_tokens(path, vocab_size), eot=tokenizer.eot)
 
 
+def with_documents(path: Path, tokenizer: AnyTokenizer, vocab_size: int) -> Tokens:
+    """The tokens of a `.npy` file, in which each document ends with `<|endoftext|>`.
+
+    Raises: TrainingError when the tokenizer has no such token.
+    """
+    if tokenizer.eot is None:
+        raise TrainingError(
+            f"by_document needs to know where documents end, and {path} has no <|endoftext|> to say so; "
+            "prepare a folder, or leave by_document out"
+        )
+    tokens = read_tokens(path, vocab_size)
+    return Tokens.of(tokens, np.flatnonzero(tokens == tokenizer.eot) + 1, tokenizer.eot)
+
+
 def open_sources(config: TrainConfig, tokenizer: AnyTokenizer) -> list[tuple[Tokens, int]]:
     """What the model learns from, and how many rows of each batch come from there.
 
     Raises: DataError or TrainingError when a source cannot be read.
     """
     vocab_size = config.model.vocab_size
-    return [(open_tokens(source.path, TRAIN, tokenizer, vocab_size), source.rows) for source in config.sources]
+
+    def opened(path: Path) -> Tokens:
+        if config.by_document and not path.is_dir():
+            return with_documents(path, tokenizer, vocab_size)
+        return open_tokens(path, TRAIN, tokenizer, vocab_size)
+
+    return [(opened(source.path), source.rows) for source in config.sources]
 
 
-def parts_of(batches: Batches, step: int, rows: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
-    """The batch of a step, cut into parts of so many rows, on the device.
+def parts_of(batches: Batches, step: int, rows: int, device: torch.device) -> list[tuple[Tensor, ...]]:
+    """The batch of a step, cut into parts of so many rows, on the device: idx, targets and, by document, documents.
 
-    Shapes: idx, targets (rows, T)
+    Shapes: each (rows, T)
     """
     batch = batches[step]
-    idx, targets = (torch.from_numpy(block).to(device) for block in (batch.inputs, batch.targets))
-    return list(zip(torch.split(idx, rows), torch.split(targets, rows), strict=True))
+    blocks = (batch.inputs, batch.targets, batch.documents)
+    tensors = (torch.from_numpy(block).to(device) for block in blocks if block is not None)
+    return list(zip(*(torch.split(tensor, rows) for tensor in tensors), strict=True))

@@ -114,6 +114,9 @@ class TrainConfig:
     lora: LoRAConfig | None = None
     """Learn additions to the checkpoint's matrices instead of the matrices; None learns all."""
     optimizer: OptimizerConfig = OptimizerConfig()
+    by_document: bool = False
+    """Read each document as if alone: attention ends at `<|endoftext|>`, and positions begin again. Slower, for the
+    mask it takes. Evaluations and samples read as always."""
     seed: int = 0
     steps: int = 1000
     max_minutes: float | None = None
@@ -203,7 +206,7 @@ class TrainConfig:
         check_text("device", self.device)
         check_choice("precision", self.precision, PRECISIONS)
         check_integer("threads", self.threads, 1, 1 << 10)
-        for name in ("compile", "recompute", "background_checkpoints", "tensorboard"):
+        for name in ("by_document", "compile", "recompute", "background_checkpoints", "tensorboard"):
             check_flag(name, getattr(self, name))
         if self.wandb is not None:
             check_text("wandb", self.wandb)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from cutaway.train.workers import Workers
 
-Part = tuple[Tensor, Tensor]
+Part = tuple[Tensor, ...]
+"""Some rows of a batch: idx, targets and, by document, documents."""
 LossOf = Callable[[Part], Tensor]
 
 

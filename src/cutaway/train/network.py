@@ -70,6 +70,6 @@ def recompute_layers(model: GPT) -> None:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def compiled(hidden: Callable[[Tensor], Tensor], wanted: bool) -> Callable[[Tensor], Tensor]:
+def compiled(hidden: Callable[..., Tensor], wanted: bool) -> Callable[..., Tensor]:
     """The function, translated by `torch.compile` if that is wanted."""
     return torch.compile(hidden) if wanted else hidden

@@ -23,7 +23,7 @@ from cutaway.train.checkpoint_folder import CheckpointFolder, read_checkpoint
 from cutaway.train.config import TrainConfig
 from cutaway.train.device import autocast, choose_device, peak_flops, peak_memory_bytes
 from cutaway.train.evaluate import Evaluation, evaluate, token_bytes
-from cutaway.train.gradients import set_gradients
+from cutaway.train.gradients import Part, set_gradients
 from cutaway.train.head_loss import head_loss
 from cutaway.train.lora import read_adapter, write_adapter
 from cutaway.train.loss_scale import LossScale
@@ -53,7 +53,7 @@ class Run:
         self.tokenizer = read_tokenizer(config.tokenizer, config.model.vocab_size)
         sources = open_sources(config, self.tokenizer)
         self.source_tokens = [len(tokens) for tokens, _ in sources]
-        self.batches = Batches(sources, config.model.block_size, config.seed)
+        self.batches = Batches(sources, config.model.block_size, config.seed, by_document=config.by_document)
         self.held_out = {
             name: open_tokens(path, VALIDATION, self.tokenizer, config.model.vocab_size)
             for name, path in config.held_out.items()
@@ -110,14 +110,14 @@ class Run:
         self.step += 1
         return outcome.loss
 
-    def loss_of(self, part: tuple[Tensor, Tensor]) -> Tensor:
+    def loss_of(self, part: Part) -> Tensor:
         """The loss of some rows.
 
-        Shapes: idx, targets (B, T) -> ()
+        Shapes: idx, targets and, by document, documents (B, T) -> ()
         """
-        idx, targets = part
+        idx, targets, *documents = part
         with autocast(self.device, self.config.precision):
-            return head_loss(self.hidden(idx), self.model.lm_head.weight, targets)
+            return head_loss(self.hidden(idx, *documents), self.model.lm_head.weight, targets)
 
     def judged(self, loss: float, grad_norm: float) -> Outcome:
         """The step's outcome, and whether its gradient may be used.
