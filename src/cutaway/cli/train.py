@@ -18,6 +18,7 @@ train = cyclopts.App(
     default_parameter=Parameter(negative=""),
 )
 train.command("cutaway.cli.train_plot:plot", name="plot", help="Draw the curves of one or several runs as a PNG.")
+train.command("cutaway.cli.train_ngram:ngram", name="ngram", help="Count n-grams: what a network must beat.")
 
 
 @Parameter(name="*")
