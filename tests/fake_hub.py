@@ -1,19 +1,21 @@
-"""A Hugging Face Hub of one model on this machine: the few addresses that its library asks when it downloads."""
+"""A Hugging Face Hub of one model or dataset on this machine: the few addresses that its library asks for."""
 
 import hashlib
 import http.server
 import json
 import threading
+import urllib.parse
 from pathlib import Path
 
 
 class FakeHub:
-    """Serves the files of a folder as the model `owner/name`, with one commit on the branch main."""
+    """Serves the files of a folder as the model or dataset `owner/name`, with one commit on the branch main."""
 
     commit = "0123456789abcdef0123456789abcdef01234567"
 
-    def __init__(self, folder: Path, status: int = 200) -> None:
+    def __init__(self, folder: Path, status: int = 200, kind: str = "models") -> None:
         self.folder, self.status, self.requests = folder, status, []
+        self.api, self.files = f"/api/{kind}/owner/name", "/owner/name" if kind == "models" else f"/{kind}/owner/name"
         hub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,19 +42,22 @@ class FakeHub:
     def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         if self.status != 200:
             return self.status, b"{}", {}
-        if path in (f"/api/models/owner/name/revision/{revision}" for revision in ("main", self.commit)):
-            siblings = [{"rfilename": file.name} for file in self.folder.iterdir()]
+        names = [file.relative_to(self.folder).as_posix() for file in self.folder.rglob("*") if file.is_file()]
+        if path in (self.api, *(f"{self.api}/revision/{revision}" for revision in ("main", self.commit))):
+            siblings = [{"rfilename": name} for name in names]
             return self.json({"id": "owner/name", "sha": self.commit, "siblings": siblings})
-        if path == f"/api/models/owner/name/tree/{self.commit}":
-            return self.json([self.tree_entry(file) for file in self.folder.iterdir()])
-        file = self.folder / Path(path).name
-        if path.startswith(f"/owner/name/resolve/{self.commit}/") and file.is_file():
+        if path == f"{self.api}/tree/{self.commit}":
+            return self.json([self.tree_entry(name) for name in names])
+        name = urllib.parse.unquote(path).removeprefix(f"{self.files}/resolve/{self.commit}/")
+        if name in names:
+            file = self.folder / name
             return 200, file.read_bytes(), {"X-Repo-Commit": self.commit, "ETag": f'"{self.blob_id(file)}"'}
-        missing = "RevisionNotFound" if path.startswith("/api/models/owner/name/") else "RepoNotFound"
+        missing = "RevisionNotFound" if path.startswith(f"{self.api}/") else "RepoNotFound"
         return 404, b"{}", {"X-Error-Code": missing}
 
-    def tree_entry(self, file: Path) -> dict:
-        return {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": self.blob_id(file)}
+    def tree_entry(self, name: str) -> dict:
+        file = self.folder / name
+        return {"type": "file", "path": name, "size": file.stat().st_size, "oid": self.blob_id(file)}
 
     @staticmethod
     def blob_id(file: Path) -> str:

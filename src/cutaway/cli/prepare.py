@@ -22,7 +22,8 @@ from cutaway.data.source_file import STDIN, Kind
 from cutaway.errors import ConfigError, did_you_mean
 
 MIB = 1 << 20
-SOURCES_HELP = "Files, folders, patterns such as 'books/**/*.txt', or - for standard input."
+SOURCES_HELP = """Files, folders, patterns such as 'books/**/*.txt', - for standard input, or a dataset on the Hub:
+hub:owner/name, hub:owner/name@revision, and of either only some files by hub:owner/name/train or a pattern."""
 # A hyphen alone is taken for an option otherwise.
 Sources = Annotated[tuple[str, ...], Parameter(help=SOURCES_HELP, allow_leading_hyphen=True, show_default=False)]
 
@@ -104,7 +105,7 @@ def found_corpus(sources: tuple[str, ...], out: Path, kind: Kind | None) -> Iter
     """
     refuse_options(sources)
     if STDIN not in sources:
-        yield find(sources, kind)
+        yield find(sources, kind, fetch_dataset)
         return
     if sources != (STDIN,):
         raise ConfigError("standard input (-) goes alone; give the other sources as files, or pipe them all in")
@@ -113,6 +114,13 @@ def found_corpus(sources: tuple[str, ...], out: Path, kind: Kind | None) -> Iter
         yield Corpus(files=(file,))
     finally:
         file.path.unlink(missing_ok=True)
+
+
+def fetch_dataset(source: str) -> list[tuple[Path, str]]:
+    """The files of a dataset on the Hub."""
+    from cutaway.weights.hub_dataset import fetch_dataset as fetch
+
+    return fetch(source)
 
 
 def refuse_options(sources: tuple[str, ...]) -> None:

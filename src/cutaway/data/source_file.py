@@ -2,7 +2,7 @@
 
 import glob
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, TypeAlias
@@ -22,6 +22,7 @@ KINDS: dict[str, Kind] = {
     ".parquet": "parquet",
 }
 COMPRESSIONS = (".gz", ".zst", ".xz")
+HUB = "hub:"
 STDIN = "-"
 STDIN_FILE = ".stdin"
 
@@ -60,16 +61,25 @@ class Corpus:
         return sum(file.size for file in self.files)
 
 
-def find(sources: Sequence[str], kind: Kind | None = None) -> Corpus:
+Fetch: TypeAlias = Callable[[str], list[tuple[Path, str]]]
+"""Brings what `hub:owner/name` stands for to this machine: where each file is, and what to call it."""
+
+
+def find(sources: Sequence[str], kind: Kind | None = None, fetch: Fetch | None = None) -> Corpus:
     """The files that paths, folders and patterns such as `books/**/*.txt` stand for, each once.
 
     A folder gives its files of known kinds, hidden ones excepted; a file that is named is taken whatever its name.
+    Sources that begin with `hub:` are left to `fetch`.
 
     Raises: DataError when something does not exist, or nothing is found.
     """
     files: dict[Path, SourceFile] = {}
     skipped: list[str] = []
     for source in sources:
+        if fetch is not None and source.startswith(HUB):
+            # By their names: two files of equal content are one in the cache, and two in the corpus.
+            files |= {Path(name): SourceFile.at(path, name, kind) for path, name in fetch(source.removeprefix(HUB))}
+            continue
         for path, name in _paths(source):
             if Path(source).is_dir() and kind_and_compression(path)[0] is None:
                 skipped.append(name)

@@ -36,7 +36,7 @@ def cached(hub_id: str, revision: str | None = None) -> Path | None:
     """The folder of a model that is wholly in the local cache, or None. Never uses the network."""
     from huggingface_hub import try_to_load_from_cache
 
-    with _plain_errors(hub_id, revision):
+    with plain_errors(hub_id, revision):
         config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
     if not isinstance(config, str):
         return None
@@ -52,7 +52,8 @@ def download(hub_id: str, revision: str | None = None) -> Path:
     Raises: ModelNotFoundError when the Hub cannot be reached or has no such model or revision;
         CheckpointError when the download fails or the model has no weights that can be loaded.
     """
-    _refuse_without_network(hub_id)
+    if reason := why_unreachable():
+        raise _unreachable(hub_id, reason)
     folder = _fetch(hub_id, revision, [*CONFIG_AND_TOKENIZER, *SAFETENSORS])
     if not _is_whole(folder):
         folder = _fetch(hub_id, revision, [*CONFIG_AND_TOKENIZER, *LEGACY])
@@ -85,29 +86,32 @@ def _is_whole(folder: Path) -> bool:
 def _fetch(hub_id: str, revision: str | None, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    with _plain_errors(hub_id, revision):
+    with plain_errors(hub_id, revision):
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=patterns))
 
 
 @contextmanager
-def _plain_errors(hub_id: str, revision: str | None) -> Iterator[None]:
-    """The library's errors in one sentence each, without addresses or tokens."""
+def plain_errors(hub_id: str, revision: str | None, kind: str = "model") -> Iterator[None]:
+    """The library's errors in one sentence each, without addresses or tokens; `kind` is what was asked for.
+
+    Raises: ModelNotFoundError when there is no such thing; CheckpointError when a download fails.
+    """
     from huggingface_hub import errors
 
     try:
         yield
     except errors.HFValidationError:
-        raise ModelNotFoundError(f"{hub_id!r} cannot be a model on the Hub; an id looks like owner/name") from None
+        raise ModelNotFoundError(f"{hub_id!r} cannot be a {kind} on the Hub; an id looks like owner/name") from None
     except errors.GatedRepoError:
         help_text = "ask there for access, then run `hf auth login`"
         raise ModelNotFoundError(f"the Hub shows {hub_id} to approved users only; {help_text}") from None
     except errors.RepositoryNotFoundError:
         raise ModelNotFoundError(
-            f"the Hub has no model {hub_id!r}, or it is private and `hf auth login` would help"
+            f"the Hub has no {kind} {hub_id!r}, or it is private and `hf auth login` would help"
         ) from None
     except errors.RevisionNotFoundError:
         help_text = "give a branch, a tag or a full commit hash"
-        raise ModelNotFoundError(f"the model {hub_id!r} has no revision {revision!r}; {help_text}") from None
+        raise ModelNotFoundError(f"the {kind} {hub_id!r} has no revision {revision!r}; {help_text}") from None
     except errors.LocalEntryNotFoundError:
         raise _unreachable(hub_id, "the Hub stopped answering") from None
     except errors.HfHubHTTPError as error:
@@ -120,16 +124,18 @@ def _plain_errors(hub_id: str, revision: str | None) -> Iterator[None]:
         ) from None
 
 
-def _refuse_without_network(hub_id: str) -> None:
+def why_unreachable() -> str | None:
+    """What keeps this machine from the Hub; None when it answers."""
     from huggingface_hub import constants
 
     if constants.is_offline_mode():
-        raise _unreachable(hub_id, "HF_HUB_OFFLINE forbids the network")
+        return "HF_HUB_OFFLINE forbids the network"
     # The library's own default of 10 s is too long to find out that a laptop is on a train.
     asked_s = constants.HF_HUB_ETAG_TIMEOUT
     patience_s = PATIENCE_S if asked_s == constants.DEFAULT_ETAG_TIMEOUT else asked_s
     if not _answers(constants.ENDPOINT, patience_s):
-        raise _unreachable(hub_id, f"{constants.ENDPOINT} cannot be reached (HF_HUB_ETAG_TIMEOUT={patience_s:g} s)")
+        return f"{constants.ENDPOINT} cannot be reached (HF_HUB_ETAG_TIMEOUT={patience_s:g} s)"
+    return None
 
 
 def _unreachable(hub_id: str, reason: str) -> ModelNotFoundError:
