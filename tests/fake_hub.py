@@ -69,7 +69,7 @@ class FakeHub:
         return 200, json.dumps(value).encode(), {"Content-Type": "application/json"}
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_):

@@ -8,7 +8,7 @@ from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command_line import mistake, run
+from command_line import mistake, run, tiny
 from corpora import story, write_stories
 from cutaway.data import TokenFolder
 from cutaway.errors import DataError
@@ -62,7 +62,7 @@ def texts_in(folder):
 
 
 def prepared(tmp_path, *sources):
-    arguments = ["-o", tmp_path / "data", "--validation", "0", "--workers", "1", "--json"]
+    arguments = ["-o", tmp_path / "data", "--tokenizer", tiny(), "--validation", "0", "--workers", "1"]
     result = run("prepare", *sources, *arguments)
     assert result.code == 0, result.err
     return json.loads((tmp_path / "data" / "manifest.json").read_text())["sources"]
@@ -163,7 +163,7 @@ def test_an_earlier_download_is_named_when_offline_and_is_a_source(hub, connect,
     assert "hub:owner/name@main/validation cannot be fetched: HF_HUB_OFFLINE forbids the network" in message
     assert len(hub.requests) == asked
     folder = message.split("earlier download, ")[1]
-    assert run("prepare", folder, "-o", tmp_path / "again", "--validation", "0").code == 0
+    assert run("prepare", folder, "-o", tmp_path / "again", "--tokenizer", tiny(), "--validation", "0").code == 0
     assert texts_in(tmp_path / "again") == before
 
 
