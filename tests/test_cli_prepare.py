@@ -111,6 +111,7 @@ def test_files_of_other_kinds_are_said_to_be_left_out(corpus, tmp_path, capsys):
         (["nowhere.txt"], "there is no file or folder 'nowhere.txt'"),
         ([], "the corpus is empty"),
         (["{corpus}", "--validation", "1.5"], "validation=1.5 would be larger than the corpus"),
+        (["{corpus}", "--validation", "-0.1"], "validation=-0.1 is no share of the corpus"),
         (["{corpus}", "--validation", "0.9999"], "leaves none to train on"),
         (["{corpus}", "--shard", "4/3"], "the share=4 is out of range"),
         (["{corpus}", "--shard", "half"], "a share is written i/n"),
@@ -134,6 +135,36 @@ def test_impossible_requests_are_refused_in_one_sentence(corpus, tmp_path, capsy
 def test_a_binary_file_is_refused_by_name(tmp_path, capsys):
     (tmp_path / "cover.png").write_bytes(b"\x89PNG\r\n\0\0")
     assert "cover.png is a binary file" in failed(["prepare", tmp_path / "cover.png", "-o", tmp_path / "data"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.txt", b"", "the corpus is empty: its files have no content"),
+        ("blank.jsonl", b'{"text": ""}\n{"text": null}\n', "the corpus is empty: there is no text in any document"),
+        ("latin.txt", b"caf\xe9", "latin.txt is not UTF-8 text; convert it first"),
+        ("cut.txt.gz", b"\x1f\x8b\x08\0", "cut.txt.gz is damaged or cut off"),
+        (
+            "one.jsonl",
+            b'{"text": "' + b"x" * (64 << 20),
+            "line 1 is longer than 64 MiB; put the text into several lines",
+        ),
+        ("short.txt", b"a few words", "validation=0.99 of 1 documents came out as none; lower it"),
+    ],
+)
+def test_a_corpus_that_is_none_is_refused(tmp_path, capsys, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    arguments = ["prepare", tmp_path / name, "-o", tmp_path / "data", "--validation", "0.99"]
+    assert message in failed(arguments, capsys)
+    assert not (tmp_path / "data" / "manifest.json").exists()
+
+
+def test_one_giant_line_of_plain_text_is_a_document_like_any_other(tmp_path):
+    (tmp_path / "line.txt").write_bytes(b"word " * (1 << 19))
+    arguments = ["prepare", str(tmp_path / "line.txt"), "-o", str(tmp_path / "data"), "--workers", "1"]
+    assert main([*arguments, "--validation", "0"]) == 0
+    tokens = TokenFolder(tmp_path / "data").tokens()
+    assert Tokenizer.gpt2().decode(tokens.read(0, len(tokens) - 1)) == "word " * (1 << 19)
 
 
 def test_an_output_folder_that_cannot_be_written_to_is_refused(corpus, tmp_path, capsys):

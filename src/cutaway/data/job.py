@@ -42,9 +42,9 @@ class PrepareSettings:
         if isinstance(self.validation, bool) or not isinstance(self.validation, int | float):
             raise ConfigError(f"validation={self.validation!r} must be a share from 0 up to, but not including, 1")
         if not 0 <= self.validation < 1:
+            fault = "would be larger than the corpus" if self.validation >= 1 else "is no share of the corpus"
             raise ConfigError(
-                f"validation={self.validation} would be larger than the corpus; it is a share from 0 up to, "
-                "but not including, 1, such as 0.01"
+                f"validation={self.validation} {fault}; it is from 0 up to, but not including, 1, such as 0.01"
             )
         check_integer("seed", self.seed, 0, (1 << 63) - 1)
         check_integer("unit_bytes", self.unit_bytes, 1 << 10, 1 << 30)

@@ -26,6 +26,8 @@ from cutaway.errors import DataError
 
 PROGRESS = ".progress"
 JOB = "job.json"
+LARGE = 0.5
+"""A share of which nobody would want more: of a single short document, all but nothing rounds to all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +239,8 @@ def refuse_empty_split(manifest: Manifest) -> None:
         )
     if share and not manifest.of("validation"):
         raise DataError(
-            f"validation={share} of {documents:,} documents came out as none; raise it, or give 0 for no validation"
+            f"validation={share} of {documents:,} documents came out as none; "
+            f"{'raise' if share < LARGE else 'lower'} it, or give 0 for no validation"
         )
 
 

@@ -84,6 +84,24 @@ def open_sources(config: TrainConfig, tokenizer: AnyTokenizer) -> list[tuple[Tok
     return [(opened(source.path), source.rows) for source in config.sources]
 
 
+def open_held_out(config: TrainConfig, tokenizer: AnyTokenizer) -> dict[str, Tokens]:
+    """What the model never learns from, by name.
+
+    Raises: DataError or TrainingError when one cannot be read, or is too short to predict anything of it.
+    """
+    found = {
+        name: open_tokens(path, VALIDATION, tokenizer, config.model.vocab_size)
+        for name, path in config.held_out.items()
+    }
+    for name, tokens in found.items():
+        if len(tokens) < 2:
+            raise TrainingError(
+                f"the held-out text {name!r} has {len(tokens)} tokens, which leaves nothing to predict; "
+                "prepare the data with a larger --validation"
+            )
+    return found
+
+
 def parts_of(batches: Batches, step: int, rows: int, device: torch.device) -> list[tuple[Tensor, ...]]:
     """The batch of a step, cut into parts of so many rows, on the device: idx, targets and, by document, documents.
 

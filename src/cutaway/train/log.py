@@ -1,7 +1,8 @@
 """What a run reports: one JSON object a line, and the same to whoever else wants to know."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cutaway.atomic_file import write_atomically
@@ -24,20 +25,28 @@ class RunLog:
 
         Raises: TrainingError when the disk is full or the folder cannot be written.
         """
+        with self._writing(), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of later steps, and a half-written last one: a resumed run takes those steps again.
+
+        Raises: TrainingError when the disk is full or the folder cannot be written.
+        """
+        if not self.path.exists():
+            return
+        kept = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= step]
+        with self._writing():
+            write_atomically(self.path, [line.encode() for line in kept])
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(values, ensure_ascii=False) + "\n")
+            yield
         except OSError as error:
             raise TrainingError(
                 f"{self.path} cannot be written to: {error.strerror or error}; the checkpoints are unchanged"
             ) from None
-
-    def forget_after(self, step: int) -> None:
-        """Drop the lines of later steps, and a half-written last one: a resumed run takes those steps again."""
-        if not self.path.exists():
-            return
-        kept = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= step]
-        write_atomically(self.path, [line.encode() for line in kept])
 
 
 def _step(line: str) -> float:

@@ -17,7 +17,7 @@ from cutaway.data.permutation import mix_all
 from cutaway.errors import TrainingError
 from cutaway.model import GPT
 from cutaway.train.background import Background
-from cutaway.train.batches import VALIDATION, open_sources, open_tokens, parts_of, read_tokenizer
+from cutaway.train.batches import open_held_out, open_sources, parts_of, read_tokenizer
 from cutaway.train.checkpoint import RunState
 from cutaway.train.checkpoint_folder import CheckpointFolder, read_checkpoint
 from cutaway.train.config import TrainConfig
@@ -54,10 +54,7 @@ class Run:
         sources = open_sources(config, self.tokenizer)
         self.source_tokens = [len(tokens) for tokens, _ in sources]
         self.batches = Batches(sources, config.model.block_size, config.seed, by_document=config.by_document)
-        self.held_out = {
-            name: open_tokens(path, VALIDATION, self.tokenizer, config.model.vocab_size)
-            for name, path in config.held_out.items()
-        }
+        self.held_out = open_held_out(config, self.tokenizer)
         self.token_bytes = token_bytes(self.tokenizer)
         self.data = data_of(config)
         self.model = initial_model(config, self.tokenizer, self.device)
