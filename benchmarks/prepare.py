@@ -5,13 +5,16 @@
 
 Both sides use as many threads or processes and GPT-2's vocabulary. tiktoken gets the documents ready in memory and
 keeps the ids there; `prepare` starts from the files, also decompresses, parses, hashes, splits and writes shards, and
-starts its processes. Peak memory is that of all processes together, sampled. With --kills, prepare is killed at
-random moments, started again each time, and what it makes is compared with an uninterrupted run's.
+starts its processes. Peak memory is that of all processes together, sampled. Besides the time by the clock, which
+others on the machine change, stands the time of the processors, all of a side's processes together. With --kills,
+prepare is killed at random moments, started again each time, and what it makes is compared with an uninterrupted
+run's.
 """
 
 import argparse
 import os
 import random
+import resource
 import shutil
 import signal
 import statistics
@@ -22,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.timing import environment, median_ratio, report
 from cutaway.data import PrepareSettings, all_pieces, find
@@ -42,11 +45,19 @@ for file in find(sys.argv[2:]).files:
         if ends:
             texts, held = texts + [held], ""
 encoding = FastEncoder(gpt2_vocabulary())._encoding
-start = time.perf_counter()
+start, start_cpu = time.perf_counter(), time.process_time()
 encoding.encode_ordinary_batch(texts, num_threads=int(sys.argv[1]))
-print(time.perf_counter() - start)
+print(time.perf_counter() - start, time.process_time() - start_cpu)
 """
 SAMPLE_S = 0.05
+
+
+class Cost(NamedTuple):
+    """What a run took."""
+
+    seconds: float
+    cpu_s: float
+    peak_bytes: int
 
 
 def memory_bytes(session: int) -> int:
@@ -62,9 +73,15 @@ def memory_bytes(session: int) -> int:
     return total
 
 
-def watched(command: list[str]) -> tuple[float, int, str]:
-    """Seconds, peak memory and output of a command."""
-    start, peak = time.perf_counter(), 0
+def cpu_s() -> float:
+    """Seconds that processors have spent on finished commands and all of their processes."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def watched(command: list[str]) -> tuple[Cost, str]:
+    """What a command takes, and its output."""
+    start, start_cpu, peak = time.perf_counter(), cpu_s(), 0
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
     )
@@ -82,7 +99,7 @@ def watched(command: list[str]) -> tuple[float, int, str]:
     sampler.join()
     if process.returncode:
         raise SystemExit(f"{command} failed")
-    return time.perf_counter() - start, peak, output
+    return Cost(time.perf_counter() - start, cpu_s() - start_cpu, peak), output
 
 
 def prepare_command(sources: list[str], out: Path, workers: int, *options: str) -> list[str]:
@@ -102,38 +119,42 @@ def prepare_command(sources: list[str], out: Path, workers: int, *options: str) 
     return [*command, *options]
 
 
-def run_prepare(sources: list[str], workers: int) -> tuple[float, int]:
-    """Seconds from nothing to a finished folder, and peak memory."""
+def run_prepare(sources: list[str], workers: int) -> Cost:
+    """From nothing to a finished folder."""
     with tempfile.TemporaryDirectory() as folder:
-        seconds, peak, _ = watched(prepare_command(sources, Path(folder) / "out", workers))
-    return seconds, peak
+        cost, _ = watched(prepare_command(sources, Path(folder) / "out", workers))
+    return cost
 
 
-def run_tiktoken(sources: list[str], workers: int) -> tuple[float, int]:
-    """Seconds of the encoding alone, and peak memory."""
-    _, peak, output = watched([sys.executable, "-c", ENCODE, str(workers), *sources])
-    return float(output), peak
+def run_tiktoken(sources: list[str], workers: int) -> Cost:
+    """The encoding alone; its memory with the documents."""
+    cost, output = watched([sys.executable, "-c", ENCODE, str(workers), *sources])
+    seconds, spent = map(float, output.split())
+    return cost._replace(seconds=seconds, cpu_s=spent)
 
 
 def measure(sources: list[str], workers: int, rounds: int) -> dict[str, Any]:
     """Both in turns."""
     megabytes = sum(len(piece.text.encode()) for piece in all_pieces(find(sources), PrepareSettings())) / 1e6
-    contestants: dict[str, Callable[[list[str], int], tuple[float, int]]] = {
+    contestants: dict[str, Callable[[list[str], int], Cost]] = {
         "cutaway prepare": run_prepare,
         "tiktoken alone": run_tiktoken,
     }
-    results: dict[str, list[tuple[float, int]]] = {name: [] for name in contestants}
+    results: dict[str, list[Cost]] = {name: [] for name in contestants}
     for number in range(rounds):
         print(f"\rround {number + 1}/{rounds}", end="\r", file=sys.stderr, flush=True)
         for name, run in contestants.items():
             results[name].append(run(sources, workers))
-    seconds = {name: [run[0] for run in runs] for name, runs in results.items()}
+    seconds = {name: [run.seconds for run in runs] for name, runs in results.items()}
+    spent = {name: [run.cpu_s for run in runs] for name, runs in results.items()}
     return {
         "text_mb": megabytes,
         "workers": workers,
         "mb_per_s": {name: megabytes / statistics.median(times) for name, times in seconds.items()},
-        "peak_mb": {name: max(run[1] for run in runs) / 1e6 for name, runs in results.items()},
+        "mb_per_cpu_s": {name: megabytes / statistics.median(times) for name, times in spent.items()},
+        "peak_mb": {name: max(run.peak_bytes for run in runs) / 1e6 for name, runs in results.items()},
         "speed_of_prepare_to_tiktoken": median_ratio(seconds["tiktoken alone"], seconds["cutaway prepare"]),
+        "work_of_tiktoken_to_prepare": median_ratio(spent["tiktoken alone"], spent["cutaway prepare"]),
         "environment": environment(),
     }
 
@@ -148,7 +169,7 @@ def kill_at_random(sources: list[str], workers: int, kills: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         whole, out, rng = Path(folder) / "whole", Path(folder) / "out", random.Random(0)
         small = ("--shard-mib", "1")  # many units, so that there is something to keep
-        seconds, _, _ = watched(prepare_command(sources, whole, workers, *small))
+        (seconds, _, _), _ = watched(prepare_command(sources, whole, workers, *small))
         lines = []
         for number in range(kills):
             command = prepare_command(sources, out, workers, *small)
@@ -186,10 +207,14 @@ def main() -> None:
     result = measure(args.sources, args.workers, args.rounds)
     lines = [f"{result['text_mb']:.1f} MB of text, {args.workers} workers or threads"]
     lines += [
-        f"{name:16} {result['mb_per_s'][name]:6.2f} MB/s, peak {result['peak_mb'][name]:5.0f} MB"
+        f"{name:16} {result['mb_per_s'][name]:6.2f} MB/s, {result['mb_per_cpu_s'][name]:6.2f} MB per CPU second, "
+        f"peak {result['peak_mb'][name]:5.0f} MB"
         for name in result["mb_per_s"]
     ]
-    lines.append(f"prepare runs at {result['speed_of_prepare_to_tiktoken']:.2f} of the bare encoder's speed")
+    lines.append(
+        f"prepare runs at {result['speed_of_prepare_to_tiktoken']:.2f} of the bare encoder's speed, "
+        f"and {result['work_of_tiktoken_to_prepare']:.2f} of its work is the encoding"
+    )
     report(result, lines, args.json)
 
 
