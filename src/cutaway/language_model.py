@@ -10,6 +10,7 @@ from cutaway import generate as decoding
 from cutaway.config import GPTConfig
 from cutaway.errors import GenerationError
 from cutaway.generate import Generation, Step, TokenScore
+from cutaway.inspect import Edit, Trace, edited, trace
 from cutaway.model import GPT
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
 from cutaway.tokenizer import AnyTokenizer
@@ -94,6 +95,24 @@ class LanguageModel:
     def next_tokens(self, text: Prompt, top: int = 10) -> list[TokenScore]:
         """What the model expects after each token of a text: the next-token table."""
         return self.score(text, top)
+
+    def trace(
+        self, text: Prompt, names: str | Sequence[str] | None = None, *, dtype: torch.dtype | None = None
+    ) -> Trace:
+        """Every activation of a text by name, or those of some names: `gpt.trace("Once upon", "pattern")`.
+
+        Raises: InspectionError for an unknown name or a text longer than the context.
+        """
+        return trace(self, text, names, dtype=dtype)
+
+    def edited(self, *edits: Edit) -> "LanguageModel":
+        """The same model with something in it changed whenever it runs: `gpt.edited(ablate_heads(3, 1))`.
+
+        It shares the weights, and generates, scores and is traced like any other.
+
+        Raises: InspectionError for an edit at a place that the model does not have.
+        """
+        return LanguageModel(edited(self.model, edits), self.tokenizer, self.name)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
         """Write a folder that this package and `transformers` load."""
