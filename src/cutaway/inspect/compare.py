@@ -118,7 +118,8 @@ def _both(one: str, other: str) -> str:
 
 def _distance(x: Tensor, y: Tensor) -> Tensor:
     """Shapes: (T, C), (T, C) -> (T,)."""
-    return torch.linalg.vector_norm(x - y, dim=-1) / torch.linalg.vector_norm(x, dim=-1)
+    apart: Tensor = torch.linalg.vector_norm(x - y, dim=-1) / torch.linalg.vector_norm(x, dim=-1)
+    return apart
 
 
 def _moved(one: Trace, other: Trace, name: str) -> Tensor:

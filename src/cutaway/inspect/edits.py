@@ -45,7 +45,7 @@ class Edit:
         """
         chosen = torch.ones(1, dtype=torch.bool, device=x.device)
         if self.positions is not None:
-            here = torch.isin(positions, torch.tensor(self.positions, device=x.device))
+            here = torch.isin(positions, _numbers(self.positions, x))
             chosen = chosen & (here[:, None, :, None] if x.ndim == 4 else here[:, :, None])
         if self.heads is not None:
             chosen = chosen & _among(x.shape[1], self.heads, x)[:, None, None]
@@ -154,8 +154,13 @@ def patch(source: Trace, name: str, *, heads: Places = None, channels: Places = 
 
 
 def block_attention(layer: int, *, queries: Places = None, keys: Places = None, heads: Places = None) -> Edit:
-    """Keep some positions from looking at others; what is left of their attention is scaled up to sum to one."""
+    """Keep some positions from looking at others; what is left of their attention is scaled up to sum to one.
+
+    Raises: InspectionError for a key below 0.
+    """
     hidden = _places(keys)
+    if hidden is not None and min(hidden, default=0) < 0:
+        raise InspectionError(f"there is no key {min(hidden)}; positions count from 0, for the text may grow")
 
     def blocked(x: Tensor, positions: Tensor) -> Tensor:
         left = x if hidden is None else x.masked_fill(_among(x.shape[-1], hidden, x), 0)
@@ -180,6 +185,10 @@ def _transplant(values: Tensor, start: int, *, keys: bool) -> Change:
     def transplanted(x: Tensor, positions: Tensor) -> Tensor:
         # A pattern is as wide as there are keys; those that the source did not have get nothing.
         source = F.pad(values, (0, x.shape[-1] - values.shape[-1])) if keys else values
+        # ([H,] T, C) into (B, [H,] T, C): all but the tokens must be as many.
+        if [*source.shape[:-2], source.shape[-1]] != [*x.shape[1:-2], x.shape[-1]]:
+            shapes = f"{tuple(values.shape)} cannot be patched into one of {tuple(x.shape[1:])}"
+            raise InspectionError(f"an activation of shape {shapes}; the models differ in shape")
         rows = positions - start
         there = (rows >= 0) & (rows < source.shape[-2])
         # (T, [H,] C) picked by (B, T) -> (B, T, [H,] C) -> (B, [H,] T, C)
@@ -195,7 +204,11 @@ def _places(places: Places) -> tuple[int, ...] | None:
 
 def _among(size: int, places: Sequence[int], x: Tensor) -> Tensor:
     """Which of `size` places are chosen; those beyond are no matter here."""
-    return torch.isin(torch.arange(size, device=x.device), torch.tensor(places, device=x.device))
+    return torch.isin(torch.arange(size, device=x.device), _numbers(places, x))
+
+
+def _numbers(places: Sequence[int], x: Tensor) -> Tensor:
+    return torch.tensor(places, dtype=torch.long, device=x.device)
 
 
 def _check(what: str, places: Sequence[int] | None, size: int) -> None:

@@ -52,7 +52,7 @@ def _traces(
     ids, observed = list(passage.ids), ObservedGPT(model.model, recorder.begin)
     for step in stream(observed, model.tokenizer, [ids], params):
         read_now = Passage(model=model.model, ids=recorder.ids(ids), tokenizer=model.tokenizer, name=model.name)
-        yield step, recorder.recording.trace(read_now, recorder.start)
+        yield step, recorder.finish(read_now)
         ids.append(step.token)
 
 
@@ -69,6 +69,11 @@ class _Recorder:
         # Only the newest keys pass by, so the network itself must form the patterns.
         self.recording = Recording(self.names, self.dtype)
         return Watcher(self.names, self.recording, form_patterns=True)
+
+    def finish(self, passage: Passage) -> Trace:
+        # Generation runs in inference mode, whose tensors could not be used for anything with a gradient.
+        self.recording.seen = {name: x.clone() for name, x in self.recording.seen.items()}
+        return self.recording.trace(passage, self.start)
 
     def ids(self, read: list[int]) -> tuple[int, ...]:
         """The tokens in the context of the last forward, which past the context is a window."""

@@ -45,15 +45,16 @@ class Lens:
 
     def to_rows(self) -> list[dict[str, object]]:
         """A dictionary for each layer and token, with everything the lens shows there."""
-        rows = self.probability.to_rows()
-        others = {"target": self.target, "entropy": self.entropy, "kl": self.kl}
-        values = {name: other.to_rows() for name, other in others.items()}
         pieces = [piece for line in self.pieces for piece in line]
-        return [
-            {**row, "probability": row.pop("value"), "prediction": piece}
-            | {name: column[number]["value"] for name, column in values.items()}
-            for number, (row, piece) in enumerate(zip(rows, pieces, strict=True))
-        ]
+        columns = {"probability": self.probability, "target": self.target, "entropy": self.entropy, "kl": self.kl}
+        values = {name: [row["value"] for row in column.to_rows()] for name, column in columns.items()}
+        rows = []
+        for number, row in enumerate(self.probability.to_rows()):
+            del row["value"]
+            rows.append(
+                {**row, "prediction": pieces[number]} | {name: column[number] for name, column in values.items()}
+            )
+        return rows
 
 
 def logit_lens(model: AnyModel, prompt: Prompt, *, target: str | int | None = None) -> Lens:
