@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -10,11 +10,13 @@ from cutaway import generate as decoding
 from cutaway.config import GPTConfig
 from cutaway.errors import GenerationError
 from cutaway.generate import Generation, Step, TokenScore
-from cutaway.inspect import Edit, Trace, edited, trace
 from cutaway.model import GPT
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights import DEFAULT_MODEL, ModelSource, load_model, load_tokenizer, save_model
+
+if TYPE_CHECKING:
+    from cutaway.inspect import Edit, Trace
 
 Prompt = str | Sequence[int]
 """A text, or token ids."""
@@ -98,20 +100,24 @@ class LanguageModel:
 
     def trace(
         self, text: Prompt, names: str | Sequence[str] | None = None, *, dtype: torch.dtype | None = None
-    ) -> Trace:
+    ) -> "Trace":
         """Every activation of a text by name, or those of some names: `gpt.trace("Once upon", "pattern")`.
 
         Raises: InspectionError for an unknown name or a text longer than the context.
         """
+        from cutaway.inspect import trace  # which generating does not need
+
         return trace(self, text, names, dtype=dtype)
 
-    def edited(self, *edits: Edit) -> "LanguageModel":
+    def edited(self, *edits: "Edit") -> "LanguageModel":
         """The same model with something in it changed whenever it runs: `gpt.edited(ablate_heads(3, 1))`.
 
         It shares the weights, and generates, scores and is traced like any other.
 
         Raises: InspectionError for an edit at a place that the model does not have.
         """
+        from cutaway.inspect import edited
+
         return LanguageModel(edited(self.model, edits), self.tokenizer, self.name)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
