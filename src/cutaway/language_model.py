@@ -112,7 +112,7 @@ class LanguageModel:
     def edited(self, *edits: "Edit") -> "LanguageModel":
         """The same model with something in it changed whenever it runs: `gpt.edited(ablate_heads(3, 1))`.
 
-        It shares the weights, and generates, scores and is traced like any other.
+        It shares the weights, and generates, scores and is traced like any other; saved, it is the model without edits.
 
         Raises: InspectionError for an edit at a place that the model does not have.
         """

@@ -68,7 +68,7 @@ def attribute(
     other = None if against is None else passage.token(against)
     seen = trace(model, passage.ids, NEEDED)
     with torch.no_grad():
-        logits = passage.model.lm_head(seen["ln_f"][at].to(passage.model.dtype)).double()
+        logits = _exact(passage.model.lm_head(seen["ln_f"][at]))
         target = int(logits.argmax()) if token is None else passage.token(token)
         unembedding = _unembedding(passage.model, target, other)
         logit = float(logits[target] - (0 if other is None else logits[other]))
@@ -102,15 +102,15 @@ def logit_direction(model: GPT, state: Tensor, unembedding: Tensor) -> Tensor:
 
     Shapes: state (C,), unembedding (C,) -> (C,), float64
     """
-    spread = torch.sqrt(state.double().var(correction=0) + model.ln_f.eps)
-    weighted = model.ln_f.weight.double() * unembedding / spread
+    spread = torch.sqrt(_exact(state).var(correction=0) + model.ln_f.eps)
+    weighted = _exact(model.ln_f.weight) * unembedding / spread
     return weighted - weighted.mean()
 
 
 def _unembedding(model: GPT, token: int, against: int | None) -> Tensor:
     """Shapes: -> (C,), float64."""
-    vector = model.lm_head.weight[token].double()
-    return vector if against is None else vector - model.lm_head.weight[against].double()
+    vector = _exact(model.lm_head.weight[token])
+    return vector if against is None else vector - _exact(model.lm_head.weight[against])
 
 
 def _take_apart(
@@ -119,29 +119,34 @@ def _take_apart(
     """The parts by name, and for each layer its heads (H,), neurons (M,) and heads by source (H, S)."""
     last = at_layer("resid_post", model.config.n_layer - 1)
     direction = logit_direction(model, seen[last][at], unembedding)
-    parts = {name: seen[name][at].double() @ direction for name in ("embed", "pos_embed")}
+    parts = {name: _exact(seen[name][at]) @ direction for name in ("embed", "pos_embed")}
     heads, neurons, sources = [], [], []
     for layer in range(model.config.n_layer):
         attention, mlp = (f"h.{layer}.{part}.c_proj" for part in ("attn", "mlp"))
         # The direction seen through a projection: (C_out, C_in)ᵀ (C_out,) -> (C_in,), for attention (H, D)
         into_heads = (_weight(model, f"{attention}.weight").T @ direction).view(model.config.n_head, -1)
         into_neurons = _weight(model, f"{mlp}.weight").T @ direction
-        heads.append((seen[at_layer("z", layer)][:, at].double() * into_heads).sum(-1))
-        neurons.append(seen[at_layer("mlp_post", layer)][at].double() * into_neurons)
+        heads.append((_exact(seen[at_layer("z", layer)][:, at]) * into_heads).sum(-1))
+        neurons.append(_exact(seen[at_layer("mlp_post", layer)][at]) * into_neurons)
         # (H, S, D) · (H, D) -> (H, S), by how much each source is looked at
-        values = torch.einsum("hsd,hd->hs", seen[at_layer("v", layer)][:, : at + 1].double(), into_heads)
-        sources.append(_looks(seen, layer, at).double() * values)
+        values = torch.einsum("hsd,hd->hs", _exact(seen[at_layer("v", layer)][:, : at + 1]), into_heads)
+        sources.append(_exact(_looks(seen, layer, at)) * values)
         parts |= {
             f"h.{layer}.heads": heads[-1].sum(),
             f"h.{layer}.attn.bias": _weight(model, f"{attention}.bias") @ direction,
             f"h.{layer}.mlp": neurons[-1].sum(),
             f"h.{layer}.mlp.bias": _weight(model, f"{mlp}.bias") @ direction,
         }
-    return parts | {"ln_f.bias": model.ln_f.bias.double() @ unembedding}, heads, neurons, sources
+    return parts | {"ln_f.bias": _exact(model.ln_f.bias) @ unembedding}, heads, neurons, sources
 
 
 def _weight(model: GPT, name: str) -> Tensor:
-    return model.get_parameter(name).double()
+    return _exact(model.get_parameter(name))
+
+
+def _exact(x: Tensor) -> Tensor:
+    """In float64, and so on the CPU, for not every device has it."""
+    return x.cpu().double()
 
 
 def _looks(seen: Trace, layer: int, at: int) -> Tensor:

@@ -24,8 +24,8 @@ def mean_activations(model: AnyModel, prompts: Sequence[Prompt], names: Names = 
     tokens = 0
 
     def add(name: str, x: Tensor) -> None:
-        # Summed in float64, so that the order of the texts is no matter.
-        total = x[0].sum(dim=-2, dtype=torch.float64)
+        # Summed in float64, so that the order of the texts is no matter, on the CPU, for not every device has it.
+        total = x[0].cpu().sum(dim=-2, dtype=torch.float64)
         sums[name] = sums[name] + total if name in sums else total
 
     for prompt in prompts:
