@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cutaway.atomic_file import remove_leftovers, write_atomically
+from cutaway.atomic_file import put_in_place, remove_leftovers, write_atomically
 
 
 def test_the_parts_stand_one_after_the_other(tmp_path):
@@ -38,6 +38,23 @@ def test_a_reader_never_sees_half_a_file(tmp_path):
     write_atomically(file, parts())
     assert seen == [b"old"]
     assert file.read_bytes() == b"new"
+
+
+def test_a_file_that_somebody_else_writes_is_put_in_place_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "file"
+    with put_in_place(file) as temporary:
+        temporary.write_bytes(b"old")
+        assert not file.exists()
+
+    def failing():
+        with put_in_place(file) as temporary:
+            temporary.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        failing()
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_leftovers_of_killed_processes_are_removed_and_other_files_are_not(tmp_path):

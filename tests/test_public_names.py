@@ -25,9 +25,11 @@ def test_the_public_names_are_exactly_these():
         "CutawayError",
         "GPTConfig",
         "KVCache",
+        "Labelled",
         "LanguageModel",
         "SamplingParams",
         "Tokenizer",
+        "Trace",
         "__version__",
         "load",
     }
@@ -76,7 +78,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not HEAVY & modules_after("import cutaway")
 
 
-@pytest.mark.parametrize("name", ["CutawayError", "GPTConfig", "SamplingParams", "Tokenizer"])
+@pytest.mark.parametrize("name", ["CutawayError", "GPTConfig", "Labelled", "SamplingParams", "Tokenizer"])
 def test_the_light_names_load_no_torch(name):
     assert "torch" not in modules_after(f"import cutaway; cutaway.{name}")
 

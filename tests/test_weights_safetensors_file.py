@@ -45,6 +45,15 @@ def test_what_the_library_writes_is_read_as_it_was(written):
         torch.testing.assert_close(file.tensor(name, None, CPU), TENSORS[name], rtol=0, atol=0)
 
 
+def test_what_a_file_says_of_itself_is_told(tmp_path):
+    write_safetensors(TENSORS, tmp_path / "w.safetensors", {"kind": "test"})
+    assert SafetensorsFile(tmp_path / "w.safetensors").metadata == {"format": "pt", "kind": "test"}
+
+
+def test_a_file_may_say_nothing_of_itself(written):
+    assert SafetensorsFile(written(save(TENSORS))).metadata == {}
+
+
 def test_what_we_write_the_library_reads(tmp_path):
     write_safetensors(TENSORS, tmp_path / "w.safetensors")
     read = load_file(tmp_path / "w.safetensors")

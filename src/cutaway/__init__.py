@@ -14,9 +14,11 @@ __all__ = [
     "CutawayError",
     "GPTConfig",
     "KVCache",
+    "Labelled",
     "LanguageModel",
     "SamplingParams",
     "Tokenizer",
+    "Trace",
     "__version__",
     "load",
 ]
@@ -27,9 +29,11 @@ _HOMES = {
     "GPT": "cutaway.model",
     "GPTConfig": "cutaway.config",
     "KVCache": "cutaway.cache",
+    "Labelled": "cutaway.labelled",
     "LanguageModel": "cutaway.language_model",
     "SamplingParams": "cutaway.sampling",
     "Tokenizer": "cutaway.tokenizer",
+    "Trace": "cutaway.inspect",
     "load": "cutaway.language_model",
 }
 
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from cutaway.config import GPTConfig
     from cutaway.errors import CutawayError
     from cutaway.generate import Completion
+    from cutaway.inspect import Trace
+    from cutaway.labelled import Labelled
     from cutaway.language_model import LanguageModel, load
     from cutaway.model import GPT
     from cutaway.sampling import SamplingParams

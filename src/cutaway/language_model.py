@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,6 +14,9 @@ from cutaway.model import GPT
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights import DEFAULT_MODEL, ModelSource, load_model, load_tokenizer, save_model
+
+if TYPE_CHECKING:
+    from cutaway.inspect import Edit, Trace
 
 Prompt = str | Sequence[int]
 """A text, or token ids."""
@@ -94,6 +97,28 @@ class LanguageModel:
     def next_tokens(self, text: Prompt, top: int = 10) -> list[TokenScore]:
         """What the model expects after each token of a text: the next-token table."""
         return self.score(text, top)
+
+    def trace(
+        self, text: Prompt, names: str | Sequence[str] | None = None, *, dtype: torch.dtype | None = None
+    ) -> "Trace":
+        """Every activation of a text by name, or those of some names: `gpt.trace("Once upon", "pattern")`.
+
+        Raises: InspectionError for an unknown name or a text longer than the context.
+        """
+        from cutaway.inspect import trace  # which generating does not need
+
+        return trace(self, text, names, dtype=dtype)
+
+    def edited(self, *edits: "Edit") -> "LanguageModel":
+        """The same model with something in it changed whenever it runs: `gpt.edited(ablate_heads(3, 1))`.
+
+        It shares the weights, and generates, scores and is traced like any other; saved, it is the model without edits.
+
+        Raises: InspectionError for an edit at a place that the model does not have.
+        """
+        from cutaway.inspect import edited
+
+        return LanguageModel(edited(self.model, edits), self.tokenizer, self.name)
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
         """Write a folder that this package and `transformers` load."""

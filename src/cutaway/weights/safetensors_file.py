@@ -59,7 +59,8 @@ class SafetensorsFile:
             header, data_begin = self._read_header()
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
-        header.pop("__metadata__", None)
+        self.metadata = _texts(header.pop("__metadata__", None))
+        """What the file says of itself, as text by name."""
         self.entries = {name: self._entry(name, value, data_begin) for name, value in header.items()}
         self._check_layout(data_begin)
 
@@ -153,8 +154,13 @@ def _are_sizes(numbers: list[Any]) -> bool:
     return len(numbers) <= MAX_DIMENSIONS and all(type(n) is int and 0 <= n <= MAX_OFFSET for n in numbers)
 
 
-def write_safetensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to a new file.
+def _texts(metadata: Any) -> dict[str, str]:
+    named = metadata.items() if isinstance(metadata, dict) else ()
+    return {name: value for name, value in named if isinstance(value, str)}
+
+
+def write_safetensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors, and what is to be said of them, to a new file.
 
     Raises: OSError when the disk is full or the folder cannot be written.
     """
@@ -163,6 +169,6 @@ def write_safetensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
     try:
         # Hugging Face's loaders ask for the format that the tensors came from.
-        save_file(dict(tensors), path, metadata={"format": "pt"})
+        save_file(dict(tensors), path, metadata={"format": "pt", **(metadata or {})})
     except SafetensorError as error:
         raise OSError(str(error)) from None
