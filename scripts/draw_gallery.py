@@ -68,7 +68,10 @@ def attention(gpt: ca.LanguageModel) -> Iterator[tuple[str, Callable[[], object]
         ids = gpt.ids(text)[:n]
         tokens, seen = gpt.tokenizer.pieces(ids), patterns(gpt, ids)
         layers = [f"layer {i}" for i in range(len(seen))]
-        yield f"attention-{name}", lambda s=seen, t=tokens: plots.draw_attention(s[1, 0], tokens=t, title="Layer 1, head 0")
+        yield (
+            f"attention-{name}",
+            lambda s=seen, t=tokens: plots.draw_attention(s[1, 0], tokens=t, title="Layer 1, head 0"),
+        )
         yield (
             f"layers-{name}",
             lambda s=seen, t=tokens, n=layers: plots.draw_attention_layers(s[:, 0], names=n, tokens=t, title="Head 0"),
@@ -81,7 +84,7 @@ def attention(gpt: ca.LanguageModel) -> Iterator[tuple[str, Callable[[], object]
     words = [f"Ġtoken{i}" for i in range(1024)]
     yield "attention-1024", lambda: plots.draw_attention(full, tokens=words, title="1,024 tokens")
     yield "model-view-12", lambda: plots.draw_model_view((full[None].repeat(12, 0) for _ in range(12)), title="12 × 12")
-    yield "model-view-48", lambda: plots.draw_model_view((full[None, :256, :256].repeat(25, 0) for _ in range(48)))
+    yield "model-view-48", lambda: plots.draw_model_view(full[None, :256, :256].repeat(25, 0) for _ in range(48))
 
 
 def embeddings(gpt: ca.LanguageModel) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -98,11 +101,13 @@ def embeddings(gpt: ca.LanguageModel) -> Iterator[tuple[str, Callable[[], object
     yield "wpe-curves", lambda: plots.draw_curves([curves, stats], title="Positional embeddings")
     yield "wpe-histogram", lambda: plots.draw_histogram(*np.histogram(wpe, 80), title="Positional embeddings")
     yield "wpe-histogram-log", lambda: plots.draw_histogram(*np.histogram(wpe, 80), logarithmic=True)
-    numbers = [[n, float(w.mean()), float(w.std()), float(w.min()), float(w.max())] for n, w in (("wpe", wpe), ("wte", wte))]
+    numbers = [
+        [n, float(w.mean()), float(w.std()), float(w.min()), float(w.max())] for n, w in (("wpe", wpe), ("wte", wte))
+    ]
     yield "statistics", lambda: plots.draw_table(["matrix", "mean", "std", "min", "max"], numbers, title="Embeddings")
     centred = wte - wte.mean(0)
     plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    far = set(np.argsort(-np.abs(plane).sum(1))[:60].tolist())
+    far = set(np.random.default_rng(3).choice(len(wte), 80, replace=False).tolist())
     labels = [gpt.tokenizer.piece(i) if i in far else "" for i in range(len(wte))]
     names = ("component 1", "component 2")
     norms = np.linalg.norm(wte, axis=1)
@@ -142,7 +147,10 @@ def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
     axes = [("layer", range(12)), ("head", range(12)), ("position", range(40))]
     yield "draw-3", lambda: plots.draw(rng.normal(size=(12, 12, 40)), axes=axes, title="Three axes", unit="logit")
     words = ["東京", "\n", "$x$", " to", "\U0001f98a", "é", "﷽", "<|endoftext|>", "a" * 80]
-    yield "draw-1", lambda: plots.draw(np.arange(9) - 3.0, axes=[("token", words)], title="Odd $words$ 東京", diverging=True)
+    yield (
+        "draw-1",
+        lambda: plots.draw(np.arange(9) - 3.0, axes=[("token", words)], title="Odd $words$ 東京", diverging=True),
+    )
 
 
 def main(folder: Path) -> None:

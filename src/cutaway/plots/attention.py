@@ -16,7 +16,7 @@ from cutaway.plots.ticks import Labels
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCALE = {"low": 0.0, "high": 1.0, "power": 0.5}
+SCALE = Scale(low=0.0, high=1.0, power=0.5)
 """Colours follow the square root of the weight: among hundreds of positions most weights are small."""
 
 UNIT = "attention weight"
@@ -30,12 +30,10 @@ def draw_attention(pattern: ArrayLike, *, tokens: Labels, title: str = "") -> "F
     Raises: ConfigError for a pattern that does not fit the tokens.
     """
     axes = [("query", tokens), ("key", tokens)]
-    return draw_cells(causal(matrix(pattern, axes)), axes, Scale(**SCALE), title, UNIT)
+    return draw_cells(causal(matrix(pattern, axes)), axes, SCALE, title, UNIT)
 
 
-def draw_attention_layers(
-    patterns: ArrayLike, *, names: Sequence[str], tokens: Labels, title: str = ""
-) -> "Figure":
+def draw_attention_layers(patterns: ArrayLike, *, names: Sequence[str], tokens: Labels, title: str = "") -> "Figure":
     """One head in several layers, or several heads, side by side.
 
     Shapes: patterns (P, T, T), one for each name
@@ -43,7 +41,7 @@ def draw_attention_layers(
     Raises: ConfigError for patterns that do not fit names and tokens.
     """
     axes = [("", names), ("query", tokens), ("key", tokens)]
-    return panels.draw_matrices(causal(matrix(patterns, axes, 3)), axes, Scale(**SCALE), title, UNIT)
+    return panels.draw_matrices(causal(matrix(patterns, axes, 3)), axes, SCALE, title, UNIT)
 
 
 def draw_model_view(layers: Iterable[ArrayLike], *, title: str = "") -> "Figure":
@@ -59,7 +57,7 @@ def draw_model_view(layers: Iterable[ArrayLike], *, title: str = "") -> "Figure"
     thumbnails = [mosaic.thumbnails(causal(pattern_of(layer))) for layer in layers]
     if len({row.shape for row in thumbnails}) != 1:
         raise ConfigError(f"layers of shapes {[row.shape for row in thumbnails]} make no model view; give equal ones")
-    return mosaic.draw_mosaic(np.stack(thumbnails), ("layer", "head"), Scale(**SCALE), title, UNIT)
+    return mosaic.draw_mosaic(np.stack(thumbnails), ("layer", "head"), SCALE, title, UNIT)
 
 
 def pattern_of(layer: ArrayLike) -> Array:

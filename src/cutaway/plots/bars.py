@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from cutaway.errors import ConfigError
 from cutaway.plots import glyphs
 from cutaway.plots.colours import CYCLE, NEGATIVE, POSITIVE, Array
-from cutaway.plots.heat_map import number
 from cutaway.plots.matrix import matrix
 from cutaway.plots.page import FAINT_INK, NAME_SIZE, PAD, framed
 from cutaway.plots.ticks import SIZE, Labels
@@ -41,16 +40,22 @@ def draw_bars(
     order = np.arange(len(array)) if largest is None else by_size(array)[:largest]
     if not 0 < len(order) <= MAX_BARS:
         raise ConfigError(f"{len(order):,} bars make no picture; choose with largest=1 to {MAX_BARS}")
-    texts = [glyphs.label(labels[i]) for i in order]
+    texts = [glyphs.label(labels[i]) for i in order.tolist()]
     numbers = ["" if np.isnan(value) else number(value) for value in array[order]]
     left = PAD + max(glyphs.width(text, SIZE) for text in texts) + (NAME_SIZE * 1.6 if name else 0) + 5
-    room = {"left": left, "right": PAD, "bottom": PAD + 30, "note": rest(array, order)}
-    with framed(WIDTH, PITCH * len(order), title=title, **room) as (figure, axes, _):
+    room = {"left": left, "right": PAD, "bottom": 32.0 if unit else 20.0}
+    with framed(WIDTH, PITCH * len(order), title=title, note=rest(array, order), **room) as (figure, axes, _):
         lay(axes, np.nan_to_num(array[order]), numbers, diverging=diverging)
         axes.set_yticks(range(len(order)), texts, fontsize=SIZE)
         axes.set_ylabel(glyphs.visible(name))
         axes.set_xlabel(glyphs.label(unit, 60))
     return figure  # type: ignore[no-any-return]
+
+
+def number(value: float) -> str:
+    """The number at the end of a bar: three digits."""
+    text = f"{value:.3g}" if abs(value) < 1e4 else f"{value:.1e}"
+    return text.replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
 
 
 def by_size(array: Array) -> Array:

@@ -10,7 +10,7 @@ from cutaway.plots.page import PAD, place
 ROOM = 72.0
 """Points that a colour bar takes to the right of its matrix."""
 
-WIDTH, GAP, MAX_HEIGHT, MIN_HEIGHT = 9.0, 10.0, 260.0, 80.0
+WIDTH, GAP, MAX_HEIGHT = 9.0, 10.0, 260.0
 SPREAD_TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
 """For colours by the square root, from 0 to 1."""
 
@@ -18,11 +18,13 @@ SPREAD_TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
 def draw_colour_bar(figure: Any, right_of: tuple[float, float, float], scale: Scale, unit: str) -> None:
     """A colour bar at the upper right of a matrix whose right, bottom and height are given in points."""
     right, bottom, height = right_of
-    length = max(min(height, MAX_HEIGHT), min(MIN_HEIGHT, height))
+    length = min(height, MAX_HEIGHT)
     bar = place(figure, right + GAP, bottom + height - length, WIDTH, length)
     colours = matplotlib().cm.ScalarMappable(scale.norm(), scale.map())
     spread = SPREAD_TICKS if scale.power != 1 and (scale.low, scale.high) == (0, 1) else None
     legend = figure.colorbar(colours, cax=bar, extend=scale.extend, extendfrac=0.04, ticks=spread)
+    if not spread:
+        legend.locator = matplotlib().ticker.MaxNLocator(max(2, min(8, int(length / 20))))
     legend.outline.set_visible(False)
     legend.set_label(glyphs.label(unit, 60), labelpad=PAD / 2)
     if spread:

@@ -1,19 +1,18 @@
 """A text whose tokens have colours, such as how surprising each was."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cutaway.errors import ConfigError
-from cutaway.plots import glyphs
 from cutaway.plots.colour_bar import ROOM, draw_colour_bar
 from cutaway.plots.colours import Scale, on, scale_of
-from cutaway.plots.glyphs import MONO
 from cutaway.plots.library import matplotlib
 from cutaway.plots.matrix import checked
 from cutaway.plots.page import PAD, framed
+from cutaway.plots.text_flow import Piece, TextFlow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,16 +23,6 @@ LETTER = SIZE * 0.6020508
 """DejaVu Sans Mono: every letter moves 1,233 of 2,048 units."""
 
 MAX_LINES = 400
-RETURN = "↵"
-
-
-class Piece(NamedTuple):
-    """A stretch of a token on one line."""
-
-    token: int
-    line: int
-    column: int
-    text: str
 
 
 def draw_text(
@@ -44,7 +33,8 @@ def draw_text(
     Raises: ConfigError for values that do not fit the tokens, or a text too long for a picture.
     """
     array = checked(values, [("token", tokens)])
-    pieces = list(laid_out(tokens, COLUMNS))
+    flow = TextFlow(COLUMNS)
+    pieces = [piece for token in tokens for piece in flow.add(token)]
     lines = pieces[-1].line + 1
     if lines > MAX_LINES:
         raise ConfigError(f"{lines:,} lines are too long for a picture; choose tokens for at most {MAX_LINES}")
@@ -64,22 +54,6 @@ def text_scale(scale: Scale) -> Scale:
     """The same on paper that stays white where little happens, so that the text reads as text."""
     colours = scale.colours if scale.colours == "RdBu_r" else "Oranges"
     return Scale(low=scale.low, high=scale.high, beyond=scale.beyond, colours=colours)
-
-
-def laid_out(tokens: Sequence[str], columns: int) -> Iterator[Piece]:
-    """Where the letters go: a line ends where the text says so, or before a token that does not fit."""
-    line = column = 0
-    for i, token in enumerate(tokens):
-        parts = token.split("\n")
-        for n, part in enumerate(parts):
-            shown = glyphs.visible(part, MONO) + (RETURN if n + 1 < len(parts) else "")
-            if column and column + len(shown) > columns:
-                line, column = line + 1, 0
-            for start in range(0, len(shown), columns):
-                yield Piece(i, line, column, chunk := shown[start : start + columns])
-                line, column = (line + 1, 0) if column + len(chunk) >= columns else (line, column + len(chunk))
-            if n + 1 < len(parts) and column:
-                line, column = line + 1, 0
 
 
 def write_pieces(axes: Any, pieces: Sequence[Piece], pixels: Any) -> None:

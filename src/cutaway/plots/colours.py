@@ -54,7 +54,10 @@ class Scale:
 
     def norm(self) -> Any:
         """The same for matplotlib."""
-        return matplotlib().colors.PowerNorm(self.power, vmin=self.low, vmax=self.high, clip=True)
+        colors = matplotlib().colors
+        if self.power == 1:
+            return colors.Normalize(self.low, self.high)
+        return colors.PowerNorm(self.power, self.low, self.high)
 
     def map(self) -> Any:
         """The colour map, with the colour of missing numbers."""
@@ -117,6 +120,8 @@ def on(background: Array) -> str:
 
     Source: WCAG 2.2, relative luminance and contrast.
     """
-    linear = np.where(background / 255 <= 0.04045, background / 255 / 12.92, ((background / 255 + 0.055) / 1.055) ** 2.4)
+    linear = np.where(
+        background / 255 <= 0.04045, background / 255 / 12.92, ((background / 255 + 0.055) / 1.055) ** 2.4
+    )
     luminance = float(linear @ np.array([0.2126, 0.7152, 0.0722]))
     return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cutaway.errors import ConfigError
 from cutaway.plots import glyphs
 from cutaway.plots.colours import CYCLE, table
-from cutaway.plots.page import FAINT_INK, MIN_WIDTH, PAD, framed, place
+from cutaway.plots.page import PAD, framed, place
 from cutaway.plots.ticks import SIZE
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 Points = Sequence[tuple[float, float]] | NDArray[Any]
 
 WIDTH, HEIGHT = 380.0, 230.0
-LEFT, BELOW = 56.0, 40.0
-LEGEND_LINE, LEGEND_DASH = SIZE * glyphs.LINE * 1.2, 24.0
-MAX_CURVES = 20
+LEFT, BELOW = 56.0, 36.0
+LEGEND_DASH = 24.0
+MAX_CURVES, NAMES_IN_COLUMN = 60, 20
 FEW_POINTS = 20
 GRID = "#dddddd"
 
@@ -40,7 +40,12 @@ class Panel:
     def legend_width(self) -> float:
         """Points that the names of the curves take, to their right."""
         names = [glyphs.label(name) for name in self.curves if name]
-        return max((glyphs.width(name, SIZE) + LEGEND_DASH + PAD for name in names), default=0.0)
+        return self.legend_columns * max((glyphs.width(name, SIZE) + LEGEND_DASH + PAD for name in names), default=0.0)
+
+    @property
+    def legend_columns(self) -> int:
+        """How many columns the names make."""
+        return -(-len(self.curves) // NAMES_IN_COLUMN)
 
 
 def draw_curves(panels: Sequence[Panel], *, title: str = "") -> "Figure":
@@ -51,8 +56,9 @@ def draw_curves(panels: Sequence[Panel], *, title: str = "") -> "Figure":
     check(panels)
     rights = [max(panel.legend_width, 2 * PAD) for panel in panels]
     width = sum(LEFT + WIDTH + right for right in rights) - LEFT - rights[-1]
-    room = {"left": LEFT, "right": rights[-1] + PAD, "bottom": BELOW, "title": title}
-    with framed(max(width, MIN_WIDTH), HEIGHT + 2 * PAD, **room) as (figure, whole, low):
+    room = {"left": LEFT, "right": rights[-1] + PAD, "bottom": BELOW}
+    heading = 2 * PAD if any(panel.title for panel in panels) else PAD / 2
+    with framed(width, HEIGHT + heading, title=title, **room) as (figure, whole, low):
         whole.set_axis_off()
         x = LEFT
         for panel, right in zip(panels, rights, strict=True):
@@ -91,10 +97,11 @@ def draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_axisbelow(True)
     axes.margins(x=0.01)
     if any(panel.curves):
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.02), handlelength=1.6, borderpad=0.2)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.02), "ncols": panel.legend_columns}
+        axes.legend(frameon=False, handlelength=1.6, borderpad=0.2, columnspacing=1.0, **beside)
 
 
-def colours(n: int) -> Sequence[Any]:
+def colours(n: int) -> Any:
     """Colours for so many curves: distinct ones, or for many a row of shades."""
     return CYCLE if n <= len(CYCLE) else table("viridis", n + 1)[:n] / 255
 
@@ -104,7 +111,7 @@ def running_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     sums = np.concatenate([[0.0], np.cumsum(values)])
     places = np.arange(len(values))
     first, last = np.maximum(places - (n - 1) // 2, 0), np.minimum(places + n // 2, len(values) - 1) + 1
-    return (sums[last] - sums[first]) / (last - first)
+    return np.asarray((sums[last] - sums[first]) / (last - first))
 
 
 def draw_along(values: ArrayLike, *, name: str, title: str = "", unit: str = "", smooth: int = 0) -> "Figure":

@@ -7,7 +7,7 @@ from cutaway.plots.page import PIXEL
 MAX_PIXELS = 1344
 """The longest side of a matrix in a PNG: nearly 9 inches."""
 
-SHORT_SIDE_PIXELS = 208
+SHORT_SIDE_PIXELS = 416
 CELL_PIXELS = 46
 MAX_CELLS = (24, 16)
 """Rows and columns of a matrix into whose cells one can write."""
@@ -41,10 +41,9 @@ def sides(rows: int, columns: int, room: int = MAX_PIXELS, cell: int = CELL_PIXE
     """Square cells, as large as `room` and `cell` allow; a short side is stretched until it can be seen."""
     shown = [-(-n // -(-n // room)) for n in (rows, columns)]
     square = min(cell, max(1, room // max(shown)))
-    stretched = [max(square, min(cell, SHORT_SIDE_PIXELS // n)) for n in shown]
+    stretched = [max(square, min(cell, min(room, SHORT_SIDE_PIXELS) // n)) for n in shown]
     down, across = (
-        Side(n=n, shown=few, pixels=pixels)
-        for n, few, pixels in zip((rows, columns), shown, stretched, strict=True)
+        Side(n=n, shown=few, pixels=pixels) for n, few, pixels in zip((rows, columns), shown, stretched, strict=True)
     )
     return down, across
 

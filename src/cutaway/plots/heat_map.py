@@ -12,11 +12,12 @@ from cutaway.plots.colours import Array, Scale, on, scale_of
 from cutaway.plots.grid import Side, can_be_written, sides, written
 from cutaway.plots.matrix import Axes, matrix, mean_of_blocks
 from cutaway.plots.page import NAME_SIZE, PAD, framed
+from cutaway.plots.ticks import Labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TEXT_SIZE = 7.0
+TEXT_SIZE, MAX_CELL_WIDTH, MIN_HEIGHT = 7.0, 54.0, 60.0
 Texts = Sequence[Sequence[str]]
 
 
@@ -50,26 +51,33 @@ def draw_cells(
 ) -> "Figure":
     """The same, where the values are checked and their colours chosen."""
     if texts is None and can_be_written(*array.shape):
-        texts = [["" if np.isnan(value) else number(value) for value in row] for row in array]
+        texts = numbers(array)
     shown = None if texts is None else [[glyphs.label(text, 16) for text in row] for row in texts]
-    down, across = sides(*array.shape) if shown is None else room_for(shown)
-    with cells_frame(down, across, axes, scale, title=title, unit=unit, note=notes(array, scale, down, across)) as panel:
+    down, across = sides(*array.shape) if shown is None else room_for(shown, axes[1][1])
+    with cells_frame(
+        down, across, axes, scale, title=title, unit=unit, note=notes(array, scale, down, across)
+    ) as panel:
         paint(panel, mean_of_blocks(array, down.shown, across.shown), array.shape, scale)
         if shown is not None:
             write_texts(panel, shown, array, scale)
     return panel.figure  # type: ignore[no-any-return]
 
 
-def number(value: float) -> str:
-    """A number in a cell: three digits."""
-    text = f"{value:.3g}" if abs(value) < 1e4 else f"{value:.1e}"
-    return text.replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
+def numbers(array: Array) -> Texts:
+    """The numbers for the cells, all with as many decimals as give the largest three digits."""
+    largest = float(np.nanmax(np.abs(array), initial=0.0))
+    whole = bool((np.nan_to_num(array) % 1 == 0).all())
+    decimals = 2 - int(np.floor(np.log10(largest) - 1e-9)) if largest else 0
+    form = f".{0 if whole else max(0, decimals)}f" if -3 <= decimals <= 5 else ".2g"
+    return [["" if np.isnan(value) else f"{value:{form}}".replace("-", "−") for value in row] for row in array]
 
 
-def room_for(texts: Texts) -> tuple[Side, Side]:
-    """Cells that hold the widest text."""
+def room_for(texts: Texts, columns: Labels) -> tuple[Side, Side]:
+    """Cells that hold the widest text, and if possible the label below them; a few rows are made higher."""
     widest = max(glyphs.width(text, TEXT_SIZE) for row in texts for text in row)
-    return written(len(texts), len(texts[0]), max(widest + 8, 20.0), 18.0)
+    label = max(glyphs.width(glyphs.label(text), ticks.SIZE) for text in columns)
+    width = max(widest + 6, min(label + ticks.GAP + 1, MAX_CELL_WIDTH), 20.0)
+    return written(len(texts), len(texts[0]), width, max(18.0, MIN_HEIGHT / len(texts)))
 
 
 @contextmanager
@@ -113,7 +121,8 @@ def notes(array: Array, scale: Scale, down: Side, across: Side) -> str:
     if any(scale.beyond):
         known = array[~np.isnan(array)]
         n = int(((known < scale.low) | (known > scale.high)).sum())
-        parts.append(f"{n:,} of {known.size:,} values lie beyond the colours: {known.min():.4g} to {known.max():.4g}.")
+        extremes = f"{known.min():.4g} to {known.max():.4g}".replace("-", "−")
+        parts.append(f"{n:,} of {known.size:,} values lie beyond the colours: {extremes}.")
     if max(down.block, across.block) > 1:
         parts.append(f"A pixel is the mean of up to {down.block} × {across.block} values.")
     return " ".join(parts)

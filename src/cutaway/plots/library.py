@@ -18,6 +18,7 @@ def matplotlib() -> Any:
         import matplotlib.colors
         import matplotlib.figure
         import matplotlib.font_manager
+        import matplotlib.patheffects
         import matplotlib.style
         import matplotlib.ticker
     except ModuleNotFoundError as error:

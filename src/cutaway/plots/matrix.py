@@ -45,7 +45,7 @@ def causal(pattern: Array) -> Array:
 
     Shapes: (…, T, T) -> (…, T, T)
     """
-    return np.where(np.tri(*pattern.shape[-2:], dtype=bool), pattern, np.nan)
+    return np.where(np.tri(*pattern.shape[-2:]) > 0, pattern, np.nan)
 
 
 def mean_of_blocks(values: Array, rows: int, columns: int) -> Array:

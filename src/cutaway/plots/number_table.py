@@ -22,7 +22,9 @@ def draw_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, title: 
     Raises: ConfigError for no rows, too many, or rows that do not fit the header.
     """
     if not 0 < len(rows) <= MAX_ROWS or any(len(row) != len(header) for row in rows):
-        raise ConfigError(f"{len(rows)} rows make no table of {len(header)} columns; give 1 to {MAX_ROWS} of that length")
+        raise ConfigError(
+            f"{len(rows)} rows make no table of {len(header)} columns; give 1 to {MAX_ROWS} of that length"
+        )
     lines = [[text_of(cell) for cell in row] for row in (header, *rows)]
     right = [not isinstance(cell, str) for cell in rows[0]]
     widths = [max(glyphs.width(line[i], SIZE) for line in lines) for i in range(len(header))]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from cutaway.errors import ConfigError
 from cutaway.plots import colour_bar, glyphs, ticks
 from cutaway.plots.colours import Array, Scale
-from cutaway.plots.grid import Side, sides
+from cutaway.plots.grid import sides
 from cutaway.plots.heat_map import notes, paint
 from cutaway.plots.matrix import Axes, mean_of_blocks
 from cutaway.plots.page import NAME_SIZE, PAD, framed, place
@@ -18,7 +18,7 @@ MAX_PANELS = 64
 ROOM, CELL = 512, 34
 """Pixels at most for a panel, and for a cell."""
 
-HEADING = NAME_SIZE * glyphs.LINE + 6
+HEADING = NAME_SIZE * glyphs.LINE + 4
 GAP = 10.0
 
 
@@ -59,7 +59,9 @@ def layout(n: int, height: float, width: float) -> tuple[int, int]:
     return -(-n // in_line), in_line
 
 
-def label(panel: Any, rows: tuple[ticks.Ticks, str], columns: tuple[ticks.Ticks, str], *, first: bool, lowest: bool) -> None:
+def label(
+    panel: Any, rows: tuple[ticks.Ticks, str], columns: tuple[ticks.Ticks, str], *, first: bool, lowest: bool
+) -> None:
     """The labels of the axes, but only at the left and below."""
     ticks.put_down(panel, *rows)
     ticks.put_across(panel, *columns)

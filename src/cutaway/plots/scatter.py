@@ -10,6 +10,7 @@ from cutaway.errors import ConfigError
 from cutaway.plots import glyphs
 from cutaway.plots.colour_bar import ROOM, draw_colour_bar
 from cutaway.plots.colours import CYCLE, Array, scale_of
+from cutaway.plots.library import matplotlib
 from cutaway.plots.page import FAINT_INK, PAD, framed
 from cutaway.plots.ticks import Labels
 
@@ -38,7 +39,10 @@ class Box(NamedTuple):
     def lies_in(self, other: "Box") -> bool:
         """Whether all of it is inside the other."""
         return (
-            other.left <= self.left and self.right <= other.right and other.bottom <= self.bottom and self.top <= other.top
+            other.left <= self.left
+            and self.right <= other.right
+            and other.bottom <= self.bottom
+            and self.top <= other.top
         )
 
 
@@ -63,8 +67,8 @@ def draw_scatter(
     array, numbers = checked(points, labels, values)
     scale = None if numbers is None else scale_of(numbers, diverging=diverging)
     colours = CYCLE[0] if scale is None or numbers is None else scale.rgb(numbers) / 255
-    room = {"left": LEFT, "right": 2 * PAD if scale is None else ROOM, "bottom": BELOW, "title": title}
-    with framed(SIDE, SIDE, **room) as (figure, axes, low):
+    room = {"left": LEFT, "right": 2 * PAD if scale is None else ROOM, "bottom": BELOW}
+    with framed(SIDE, SIDE, title=title, **room) as (figure, axes, low):
         axes.scatter(*array.T, s=dot_area(len(array)), c=colours, linewidths=0)
         axes.margins(0.04)
         axes.set_xlabel(glyphs.visible(names[0]))
@@ -83,7 +87,11 @@ def checked(points: ArrayLike, labels: Labels | None, values: ArrayLike | None) 
     numbers = None if values is None else np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 2 or not array.size or not np.isfinite(array).all():
         raise ConfigError(f"points of shape {array.shape} cannot be drawn; give finite ones of shape (N, 2)")
-    sizes = {len(array), *([len(labels)] if labels is not None else []), *([len(numbers)] if numbers is not None else [])}
+    sizes = {
+        len(array),
+        *([len(labels)] if labels is not None else []),
+        *([len(numbers)] if numbers is not None else []),
+    }
     if len(sizes) > 1:
         raise ConfigError(f"points, labels and values count {sorted(sizes)}; give as many of each")
     return array, numbers
@@ -100,10 +108,11 @@ def name_points(axes: Any, points: Array, labels: Sequence[str]) -> None:
     to_points = axes.transData + axes.transAxes.inverted()
     places = to_points.transform(points) * SIDE
     sizes = [(glyphs.width(label, SIZE), SIZE * glyphs.LINE) if label else None for label in labels]
+    halo = [matplotlib().patheffects.withStroke(linewidth=2, foreground="white")]
     for i, box in enumerate(placed(places, sizes, Box(0, 0, SIDE, SIDE))):
         if box is not None:
             x, y = box.left / SIDE, (box.bottom + box.top) / 2 / SIDE
-            axes.text(x, y, labels[i], size=SIZE, va="center", ha="left", transform=axes.transAxes)
+            axes.text(x, y, labels[i], size=SIZE, va="center", ha="left", transform=axes.transAxes, path_effects=halo)
             axes.plot(*points[i], "o", markersize=2.4, color=FAINT_INK, zorder=3)
 
 

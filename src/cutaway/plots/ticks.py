@@ -10,6 +10,9 @@ from cutaway.plots import glyphs
 Labels = Sequence[str | int]
 
 SIZE, SMALLEST_SIZE = 8.0, 5.5
+AIRY = 2.5
+"""The distance in sizes of numbers in a column of which most are left out."""
+
 GAP = 3.0
 """Points between two labels side by side."""
 
@@ -50,12 +53,15 @@ def rounds() -> Iterator[int]:
 
 
 def step_for(pitch: float, extent: float) -> int:
-    """Every how many places there is room for a label of that extent: 1, 2, 5, 10, …"""
+    """Every how many places there is room for a label of that extent: 1, 2, 5, 10 and so on."""
     return next(step for step in rounds() if step * pitch >= extent)
 
 
 def down(labels: Labels, pitch: float) -> Ticks:
     """The labels of rows that stand `pitch` points apart."""
+    if counting(labels):
+        step = step_for(pitch, SIZE * glyphs.LINE)
+        return chosen(labels, step if step == 1 else step_for(pitch, SIZE * AIRY), SIZE)
     size = fitting_size(pitch)
     return chosen(labels, step_for(pitch, size * glyphs.LINE), size)
 
@@ -64,10 +70,15 @@ def across(labels: Labels, pitch: float) -> Ticks:
     """The labels of columns that stand `pitch` points apart: lying while all fit, or where they only count."""
     lying = chosen(labels, 1, SIZE)
     step = step_for(pitch, lying.widest + GAP)
-    if step == 1 or not any(isinstance(label, str) for label in labels):
+    if step == 1 or counting(labels):
         return chosen(labels, step, SIZE)
     size = fitting_size(pitch)
     return chosen(labels, step_for(pitch, size * glyphs.LINE), size, upright=True)
+
+
+def counting(labels: Labels) -> bool:
+    """Whether the labels are numbers, of which a few say where the others are."""
+    return not any(isinstance(label, str) for label in labels)
 
 
 def fitting_size(pitch: float) -> float:
