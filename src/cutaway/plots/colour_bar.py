@@ -11,8 +11,9 @@ ROOM = 72.0
 """Points that a colour bar takes to the right of its matrix."""
 
 WIDTH, GAP, MAX_HEIGHT = 9.0, 10.0, 260.0
-SPREAD_TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
-"""For colours by the square root, from 0 to 1."""
+TICK_ROOM = 11.0
+SPREAD_TICKS = (0.0, 1.0, 0.25, 0.1, 0.5, 0.01, 0.05)
+"""For weights from 0 to 1 whose colours follow a root; the first ones stay where there is little room."""
 
 
 def draw_colour_bar(figure: Any, right_of: tuple[float, float, float], scale: Scale, unit: str) -> None:
@@ -21,7 +22,7 @@ def draw_colour_bar(figure: Any, right_of: tuple[float, float, float], scale: Sc
     length = min(height, MAX_HEIGHT)
     bar = place(figure, right + GAP, bottom + height - length, WIDTH, length)
     colours = matplotlib().cm.ScalarMappable(scale.norm(), scale.map())
-    spread = SPREAD_TICKS if scale.power != 1 and (scale.low, scale.high) == (0, 1) else None
+    spread = spread_ticks(scale, length) if scale.power != 1 else None
     legend = figure.colorbar(colours, cax=bar, extend=scale.extend, extendfrac=0.04, ticks=spread)
     if not spread:
         legend.locator = matplotlib().ticker.MaxNLocator(max(2, min(8, int(length / 20))))
@@ -29,3 +30,12 @@ def draw_colour_bar(figure: Any, right_of: tuple[float, float, float], scale: Sc
     legend.set_label(glyphs.label(unit, 60), labelpad=PAD / 2)
     if spread:
         legend.ax.set_yticklabels([f"{tick:g}" for tick in spread])
+
+
+def spread_ticks(scale: Scale, length: float) -> list[float]:
+    """The weights for which there is room beside the colours."""
+    chosen: list[float] = []
+    for tick in SPREAD_TICKS:
+        if all(abs(tick**scale.power - other**scale.power) * length >= TICK_ROOM for other in chosen):
+            chosen.append(tick)
+    return sorted(chosen)

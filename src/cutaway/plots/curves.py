@@ -56,9 +56,9 @@ def draw_curves(panels: Sequence[Panel], *, title: str = "") -> "Figure":
     check(panels)
     rights = [max(panel.legend_width, 2 * PAD) for panel in panels]
     width = sum(LEFT + WIDTH + right for right in rights) - LEFT - rights[-1]
-    room = {"left": LEFT, "right": rights[-1] + PAD, "bottom": BELOW}
     heading = 2 * PAD if any(panel.title for panel in panels) else PAD / 2
-    with framed(width, HEIGHT + heading, title=title, **room) as (figure, whole, low):
+    room = framed(width, HEIGHT + heading, left=LEFT, right=rights[-1] + PAD, bottom=BELOW, title=title)
+    with room as (figure, whole, low):
         whole.set_axis_off()
         x = LEFT
         for panel, right in zip(panels, rights, strict=True):

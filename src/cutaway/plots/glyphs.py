@@ -7,7 +7,7 @@ from typing import Any
 
 from cutaway.plots.library import matplotlib
 
-SANS, MONO = "DejaVuSans", "DejaVuSansMono"
+SANS, BOLD, MONO = "DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono"
 """The fonts that come with matplotlib, so that a picture is the same on every machine."""
 
 LINE = 1.25
@@ -31,7 +31,8 @@ def characters(font: str) -> frozenset[int]:
 
 @cache
 def _face(font: str) -> Any:
-    face = matplotlib().font_manager.get_font(str(font_file(font)))
+    # Our own: the one that matplotlib keeps changes its size with each text that is drawn.
+    face = matplotlib().ft2font.FT2Font(str(font_file(font)))
     face.set_size(100, 72)
     return face
 

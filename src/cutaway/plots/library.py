@@ -17,7 +17,7 @@ def matplotlib() -> Any:
         import matplotlib.collections
         import matplotlib.colors
         import matplotlib.figure
-        import matplotlib.font_manager
+        import matplotlib.ft2font
         import matplotlib.patheffects
         import matplotlib.style
         import matplotlib.ticker

@@ -31,6 +31,8 @@ STYLE = {
     "text.color": INK,
     # A token may well be `$`, which would begin a formula.
     "text.parse_math": False,
+    # Letters of their true width, as in an SVG or PDF, not rounded to whole pixels.
+    "text.hinting": "none",
     **{f"{side}tick.color": FAINT_INK for side in "xy"},
     **{f"{side}tick.labelcolor": INK for side in "xy"},
     **{f"{side}tick.major.size": 2.0 for side in "xy"},
@@ -77,7 +79,7 @@ def framed(
     The third is where the axes begin, in points from below.
     """
     total = max(left + width + right, MIN_WIDTH)
-    titles = glyphs.wrapped(title, total - 2 * PAD, TITLE_SIZE)
+    titles = glyphs.wrapped(title, total - 2 * PAD, TITLE_SIZE, glyphs.BOLD)
     notes = glyphs.wrapped(note, total - 2 * PAD, NOTE_SIZE)
     top = whole(PAD + len(titles) * TITLE_SIZE * glyphs.LINE + (PAD / 2 if titles else 0))
     bottom = whole(bottom + len(notes) * NOTE_SIZE * glyphs.LINE + (PAD / 2 if notes else 0))

@@ -67,8 +67,8 @@ def draw_scatter(
     array, numbers = checked(points, labels, values)
     scale = None if numbers is None else scale_of(numbers, diverging=diverging)
     colours = CYCLE[0] if scale is None or numbers is None else scale.rgb(numbers) / 255
-    room = {"left": LEFT, "right": 2 * PAD if scale is None else ROOM, "bottom": BELOW}
-    with framed(SIDE, SIDE, title=title, **room) as (figure, axes, low):
+    right = 2 * PAD if scale is None else ROOM
+    with framed(SIDE, SIDE, left=LEFT, right=right, bottom=BELOW, title=title) as (figure, axes, low):
         axes.scatter(*array.T, s=dot_area(len(array)), c=colours, linewidths=0)
         axes.margins(0.04)
         axes.set_xlabel(glyphs.visible(names[0]))
