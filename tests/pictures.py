@@ -12,7 +12,21 @@ from PIL import Image
 
 from cutaway.plots.page import encoded, styled
 
-PIECES = ["Once", "Ġupon", "\n", "東京", "\U0001f98a", "$x$ and $", " to", "", "é\u0301", "\ud800", "\x00", "﷽", "a" * 99]
+PIECES = [
+    "Once",
+    "Ġupon",
+    "\n",
+    "東京",
+    "\U0001f98a",
+    "$x$ and $",
+    " to",
+    "",
+    "é\u0301",
+    "\ud800",
+    "\x00",
+    "﷽",
+    "a" * 99,
+]
 """Tokens that ask for trouble."""
 
 

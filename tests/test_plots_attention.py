@@ -81,9 +81,11 @@ def test_a_thumbnail_is_repeated_or_shrunk_to_its_side():
     assert square(tile, 1).tolist() == [[3]]
 
 
-@pytest.mark.parametrize("layers", [[], [np.zeros((2, 3, 4))], [np.zeros((3, 3))], [np.zeros((1, 2, 2)), np.zeros((2, 2, 2))]])
+@pytest.mark.parametrize(
+    "layers", [[], [np.zeros((2, 3, 4))], [np.zeros((3, 3))], [np.zeros((1, 2, 2)), np.zeros((2, 2, 2))]]
+)
 def test_layers_that_make_no_view_are_refused(layers):
-    with pytest.raises(ConfigError, match="no model view|no attention patterns"):
+    with pytest.raises(ConfigError, match=r"no model view|no attention patterns"):
         draw_model_view(layers)
 
 

@@ -15,9 +15,13 @@ def axes_of(rows, columns):
     return [("layer", range(rows)), ("token", [f"Ġword{i}" for i in range(columns)])]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (1, 40), (40, 1), (12, 12), (24, 17), (12, 300), (300, 12), (1024, 1024)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 3), (1, 40), (40, 1), (12, 12), (24, 17), (12, 300), (300, 12), (1024, 1024)]
+)
 def test_labels_stay_apart_and_on_the_page_at_any_size(shape):
-    figure = draw_heat_map(RNG.normal(size=shape), axes=axes_of(*shape), title="A title " * 9, unit="nats", diverging=True)
+    figure = draw_heat_map(
+        RNG.normal(size=shape), axes=axes_of(*shape), title="A title " * 9, unit="nats", diverging=True
+    )
     assert_tidy(figure)
     width, height = figure.get_size_inches()
     assert width <= 13

@@ -8,7 +8,9 @@ import pictures  # noqa: F401  (says why when matplotlib is missing)
 from cutaway.errors import ConfigError
 from cutaway.plots import matrix
 
-TABLES = arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 20)), elements=st.floats(-9, 9) | st.just(np.nan))
+TABLES = arrays(
+    np.float64, st.tuples(st.integers(1, 20), st.integers(1, 20)), elements=st.floats(-9, 9) | st.just(np.nan)
+)
 
 
 @pytest.mark.parametrize(

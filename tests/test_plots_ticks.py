@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,9 @@ from pictures import PIECES
 
 LABELS = st.one_of(
     st.integers(1, 2000).map(range),
-    st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=30), st.integers(-10**6, 10**6)), min_size=1, max_size=300),
+    st.lists(
+        st.one_of(st.sampled_from(PIECES), st.text(max_size=30), st.integers(-(10**6), 10**6)), min_size=1, max_size=300
+    ),
 )
 PITCHES = st.floats(0.1, 200)
 
@@ -23,18 +27,16 @@ def test_the_step_is_the_smallest_round_one_with_room(pitch, extent):
 @given(LABELS, PITCHES)
 def test_labels_of_columns_never_touch(labels, pitch):
     chosen = ticks.across(labels, pitch)
-    apart = [(b - a) * pitch for a, b in zip(chosen.places, chosen.places[1:], strict=False)]
+    apart = [(b - a) * pitch for a, b in pairwise(chosen.places)]
     widths = [glyphs.width(text, chosen.size) for text in chosen.texts]
-    needed = [
-        chosen.line if chosen.upright else (one + other) / 2 for one, other in zip(widths, widths[1:], strict=False)
-    ]
+    needed = [chosen.line if chosen.upright else (one + other) / 2 for one, other in pairwise(widths)]
     assert all(distance >= room for distance, room in zip(apart, needed, strict=True))
 
 
 @given(LABELS, PITCHES)
 def test_labels_of_rows_never_touch(labels, pitch):
     chosen = ticks.down(labels, pitch)
-    assert all((b - a) * pitch >= chosen.line for a, b in zip(chosen.places, chosen.places[1:], strict=False))
+    assert all((b - a) * pitch >= chosen.line for a, b in pairwise(chosen.places))
 
 
 @given(LABELS, PITCHES)

@@ -107,11 +107,15 @@ def colours(n: int) -> Any:
 
 
 def running_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
-    """The mean of the `n` numbers around each, of fewer at the ends."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
+    """The mean of the `n` numbers around each, of fewer at the ends and where some are missing."""
+    known = ~np.isnan(values)
+    sums, counts = (np.concatenate([[0.0], np.cumsum(row)]) for row in (np.where(known, values, 0.0), known))
     places = np.arange(len(values))
     first, last = np.maximum(places - (n - 1) // 2, 0), np.minimum(places + n // 2, len(values) - 1) + 1
-    return np.asarray((sums[last] - sums[first]) / (last - first))
+    n_known = counts[last] - counts[first]
+    means = np.full(len(values), np.nan)
+    np.divide(sums[last] - sums[first], n_known, out=means, where=n_known > 0)
+    return means
 
 
 def draw_along(values: ArrayLike, *, name: str, title: str = "", unit: str = "", smooth: int = 0) -> "Figure":
@@ -120,5 +124,7 @@ def draw_along(values: ArrayLike, *, name: str, title: str = "", unit: str = "",
     Raises: ConfigError for values that are not a row of numbers.
     """
     y = np.asarray(values, dtype=np.float64)
-    points = np.stack([np.arange(len(y)), y], axis=1) if y.ndim == 1 and y.size else y
+    if y.ndim != 1 or not y.size:
+        raise ConfigError(f"numbers of shape {y.shape} are no curve; give a row of them")
+    points = np.stack([np.arange(len(y)), y], axis=1)
     return draw_curves([Panel(title="", x_label=name, y_label=unit, curves={"": points}, smooth=smooth)], title=title)

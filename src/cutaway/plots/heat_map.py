@@ -88,7 +88,7 @@ def cells_frame(
     (row_name, rows), (column_name, columns) = axes
     row_ticks, column_ticks = ticks.down(rows, down.pitch), ticks.across(columns, across.pitch)
     left = PAD + row_ticks.widest + (NAME_SIZE * 1.6 if row_name else 0) + 5
-    bottom = PAD + column_ticks.depth + (NAME_SIZE * 1.6 if column_name else 0) + 5
+    bottom = PAD + column_ticks.depth + (NAME_SIZE * 1.6 if column_name else 0) + 7
     right = max(colour_bar.ROOM, column_ticks.overhang(across.pitch) + PAD)
     room = {"left": left, "right": right, "bottom": bottom}
     with framed(across.length, down.length, **room, title=title, note=note) as (figure, panel, low):

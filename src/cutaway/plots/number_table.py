@@ -41,7 +41,7 @@ def draw_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, title: 
 def text_of(cell: Cell) -> str:
     """What stands in a cell: whole numbers in full, others with four decimals, or four digits where they are small."""
     if isinstance(cell, float):
-        return (f"{cell:,.4f}" if 1e-3 <= abs(cell) or not cell else f"{cell:.3g}").replace("-", "−")
+        return (f"{cell:,.4f}" if 1e-4 <= abs(cell) or not cell else f"{cell:.3g}").replace("-", "−")
     return f"{cell:,}" if isinstance(cell, int) else glyphs.label(cell, 60)
 
 

@@ -37,7 +37,9 @@ STYLE = {
     **{f"{side}tick.labelcolor": INK for side in "xy"},
     **{f"{side}tick.major.size": 2.0 for side in "xy"},
     **{f"{side}tick.major.width": 0.6 for side in "xy"},
-    **{f"{side}tick.major.pad": 2.0 for side in "xy"},
+    # Room enough that the lowest label of the vertical axis and the first of the horizontal one do not touch.
+    "xtick.major.pad": 4.0,
+    "ytick.major.pad": 2.0,
     "image.interpolation": "nearest",
     "svg.hashsalt": "cutaway",
     # Whole fonts' outlines rather than Type 3, so that the text of a PDF can be searched and copied.
