@@ -54,7 +54,8 @@ def draw_model_view(layers: Iterable[ArrayLike], *, title: str = "") -> "Figure"
 
     Raises: ConfigError for layers of different shapes, or none.
     """
-    thumbnails = [mosaic.thumbnails(causal(pattern_of(layer))) for layer in layers]
+    # Two blocks of the same positions: what lies above the diagonal of the blocks is all future.
+    thumbnails = [causal(mosaic.thumbnails(pattern_of(layer))) for layer in layers]
     if len({row.shape for row in thumbnails}) != 1:
         raise ConfigError(f"layers of shapes {[row.shape for row in thumbnails]} make no model view; give equal ones")
     return mosaic.draw_mosaic(np.stack(thumbnails), ("layer", "head"), SCALE, title, UNIT)

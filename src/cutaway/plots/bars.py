@@ -37,9 +37,7 @@ def draw_bars(
     Raises: ConfigError for values that do not fit the labels, or more bars than one can read.
     """
     array = matrix(values, [(name, labels)], 1)
-    order = np.arange(len(array)) if largest is None else by_size(array)[:largest]
-    if not 0 < len(order) <= MAX_BARS:
-        raise ConfigError(f"{len(order):,} bars make no picture; choose with largest=1 to {MAX_BARS}")
+    order = chosen(array, largest)
     texts = [glyphs.label(labels[i]) for i in order.tolist()]
     numbers = ["" if np.isnan(value) else number(value) for value in array[order]]
     left = PAD + max(glyphs.width(text, SIZE) for text in texts) + (NAME_SIZE * 1.6 if name else 0) + 5
@@ -50,6 +48,17 @@ def draw_bars(
         axes.set_ylabel(glyphs.visible(name))
         axes.set_xlabel(glyphs.label(unit, 60))
     return figure  # type: ignore[no-any-return]
+
+
+def chosen(array: Array, largest: int | None) -> Array:
+    """The places of the bars to draw.
+
+    Raises: ConfigError for none, or more than one can read.
+    """
+    order = np.arange(len(array)) if largest is None else by_size(array)[: max(largest, 0)]
+    if not 0 < len(order) <= MAX_BARS:
+        raise ConfigError(f"{len(order):,} bars make no picture; choose with largest=1 to {MAX_BARS}")
+    return order
 
 
 def number(value: float) -> str:

@@ -118,13 +118,15 @@ def running_mean(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return means
 
 
-def draw_along(values: ArrayLike, *, name: str, title: str = "", unit: str = "", smooth: int = 0) -> "Figure":
-    """One curve along positions, dimensions or steps: `smooth=32` adds its running mean.
+def draw_along(
+    values: ArrayLike, *, name: str, start: int = 0, title: str = "", unit: str = "", smooth: int = 0
+) -> "Figure":
+    """One curve along positions, dimensions or steps, from `start` on: `smooth=32` adds its running mean.
 
     Raises: ConfigError for values that are not a row of numbers.
     """
     y = np.asarray(values, dtype=np.float64)
     if y.ndim != 1 or not y.size:
         raise ConfigError(f"numbers of shape {y.shape} are no curve; give a row of them")
-    points = np.stack([np.arange(len(y)), y], axis=1)
+    points = np.stack([start + np.arange(len(y)), y], axis=1)
     return draw_curves([Panel(title="", x_label=name, y_label=unit, curves={"": points}, smooth=smooth)], title=title)

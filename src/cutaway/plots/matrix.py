@@ -66,9 +66,17 @@ def _reduced(how: np.ufunc, values: Array, rows: int, columns: int) -> Array:
     for axis, places in ((-2, rows), (-1, columns)):
         n = values.shape[axis]
         if n > places:
-            starts = np.arange(places) * n // places
-            values = how.reduceat(values, starts, axis=axis)
+            values = _in_blocks(how, values.swapaxes(axis, -2), places).swapaxes(axis, -2)
     return values
+
+
+def _in_blocks(how: np.ufunc, values: Array, places: int) -> Array:
+    """Shapes: (…, R, C) -> (…, places, C)."""
+    *more, n, columns = values.shape
+    if n % places:
+        return np.asarray(how.reduceat(values, np.arange(places) * n // places, axis=-2))
+    # Equal blocks are another shape of the same array, which is many times faster.
+    return np.asarray(how.reduce(values.reshape(*more, places, n // places, columns), axis=-2))
 
 
 def enlarged(values: Array, rows: int, columns: int) -> Array:

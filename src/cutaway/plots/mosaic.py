@@ -26,7 +26,7 @@ def thumbnails(patterns: Array) -> Array:
 
     Shapes: (…, T, T) -> (…, min(T, 128), min(T, 128))
     """
-    return largest_of_blocks(patterns.astype(np.float32), KEPT, KEPT)
+    return largest_of_blocks(patterns.astype(np.float32, copy=False), KEPT, KEPT)
 
 
 def draw_mosaic(tiles: Array, names: tuple[str, str], scale: Scale, title: str, unit: str) -> "Figure":

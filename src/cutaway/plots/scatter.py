@@ -66,19 +66,24 @@ def draw_scatter(
     """
     array, numbers = checked(points, labels, values)
     scale = None if numbers is None else scale_of(numbers, diverging=diverging)
-    colours = CYCLE[0] if scale is None or numbers is None else scale.rgb(numbers) / 255
     right = 2 * PAD if scale is None else ROOM
     with framed(SIDE, SIDE, left=LEFT, right=right, bottom=BELOW, title=title) as (figure, axes, low):
+        colours = CYCLE[0] if scale is None or numbers is None else scale.rgb(numbers) / 255
         axes.scatter(*array.T, s=dot_area(len(array)), c=colours, linewidths=0)
-        axes.margins(0.04)
-        axes.set_xlabel(glyphs.visible(names[0]))
-        axes.set_ylabel(glyphs.visible(names[1]))
-        axes.spines[["top", "right"]].set_visible(False)
+        name_axes(axes, names)
         if labels is not None:
             name_points(axes, array, [glyphs.label(text) if text != "" else "" for text in labels])
         if scale is not None:
             draw_colour_bar(figure, (LEFT + SIDE, low, SIDE), scale, unit)
     return figure  # type: ignore[no-any-return]
+
+
+def name_axes(axes: Any, names: tuple[str, str]) -> None:
+    """Say what runs across and up."""
+    axes.margins(0.04)
+    axes.set_xlabel(glyphs.visible(names[0]))
+    axes.set_ylabel(glyphs.visible(names[1]))
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def checked(points: ArrayLike, labels: Labels | None, values: ArrayLike | None) -> tuple[Array, Array | None]:
