@@ -18,12 +18,12 @@ def test_a_few_numbers_are_bars_and_many_a_line():
         assert_tidy(figure)
 
 
+LABELS = [range(1, 100), [f"Ġ{i}" for i in range(99)], [3, *range(98)]]
+
+
 def test_a_line_begins_where_its_labels_do():
     places = [draw(np.arange(99.0), axes=[("a", labels)]).axes[1].lines[0].get_xdata()[0] for labels in LABELS]
     assert places == [1, 0, 0]
-
-
-LABELS = [range(1, 100), [f"Ġ{i}" for i in range(99)], [3, *range(98)]]
 
 
 def test_two_axes_are_a_heat_map_and_three_several():

@@ -69,6 +69,12 @@ def test_a_sigmoid_lies_around_a_half():
     assert {"0.119", "0.500", "0.881", "sigmoid of weight"} <= shown
 
 
+def test_a_sigmoid_has_a_half_in_the_middle_of_its_colours():
+    figure = draw_heat_map([[0.0, 9.0, -1.0]], axes=axes_of(1, 3), sigmoid=True)
+    (middle,) = colours_at(figure, figure.axes[0], [(-0.4, -0.4)])
+    assert middle == tuple(table(SEQUENTIAL)[128].tolist())
+
+
 def test_numbers_stand_in_the_cells_of_a_small_matrix_and_not_of_a_large_one():
     small = {text.get_text() for text in texts(draw_heat_map([[0.25, -12.5]], axes=axes_of(1, 2)))}
     assert {"0.2", "−12.5"} <= small

@@ -23,7 +23,7 @@ NOTHING = "#f1f1f1"
 """Where there is no number, such as the future in an attention pattern."""
 
 OUTER_PERCENT = 0.5
-FAR = 2.5
+FAR = 2.0
 """Colours follow the values between the outer percentiles where the extremes reach this many times further."""
 
 
@@ -107,6 +107,13 @@ def span(known: Array, *, diverging: bool = False) -> tuple[float, float]:
     low = middle - inner_reach(middle - known[known <= middle])
     high = middle + inner_reach(known[known >= middle] - middle)
     return (low, high) if low < high else (low - 0.5, low + 0.5)
+
+
+def around(middle: float, values: Array) -> tuple[float, float] | None:
+    """Ends equally far from a middle that means something; none where nothing differs from it."""
+    known = values[np.isfinite(values)]
+    reach = inner_reach(np.abs(known - middle)) if known.size else 0.0
+    return (middle - reach, middle + reach) if reach else None
 
 
 def inner_reach(distances: Array) -> float:

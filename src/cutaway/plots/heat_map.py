@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cutaway.plots import colour_bar, glyphs, ticks
-from cutaway.plots.colours import Array, Scale, on, scale_of
+from cutaway.plots.colours import Array, Scale, around, on, scale_of
 from cutaway.plots.grid import Side, can_be_written, sides, written
 from cutaway.plots.matrix import Axes, matrix, mean_of_blocks
 from cutaway.plots.page import NAME_SIZE, PAD, framed
@@ -43,6 +43,7 @@ def draw_heat_map(
     array = matrix(values, axes)
     if sigmoid:
         array, unit, diverging = 1 / (1 + np.exp(-array)), f"sigmoid of {unit or 'the value'}", False
+        limits = limits or around(0.5, array)
     return draw_cells(array, axes, scale_of(array, diverging=diverging, limits=limits), title, unit, texts)
 
 
