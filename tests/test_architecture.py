@@ -36,6 +36,7 @@ DOORS = {
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"plots"},
+    "PIL": {"plots"},
     "pandas": {"labelled"},
     "wandb": {"train"},
 }

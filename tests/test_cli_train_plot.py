@@ -8,7 +8,7 @@ import pytest
 from command_line import mistake, run
 from cutaway.cli.train_plot import names, panels_of
 from cutaway.errors import MissingExtraError, TrainingError
-from cutaway.plots import curves as pictures
+from cutaway.plots import Panel, draw_curves
 from cutaway.train.history import curves, read_log
 
 LINES = [
@@ -90,10 +90,10 @@ def test_the_picture_is_a_png(tmp_path):
 @needs_matplotlib
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path):
     target = tmp_path / "missing" / "curves.png"
-    assert "give another --out" in mistake("train", "plot", write_log(tmp_path / "run"), "-o", target)
+    assert "choose another place" in mistake("train", "plot", write_log(tmp_path / "run"), "-o", target)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is not None, reason="matplotlib is installed")
-def test_a_missing_matplotlib_names_the_extra(tmp_path):
-    with pytest.raises(MissingExtraError, match="drawing curves needs matplotlib"):
-        pictures.draw_curves([], tmp_path / "curves.png")
+def test_a_missing_matplotlib_names_the_extra():
+    with pytest.raises(MissingExtraError, match="drawing needs matplotlib"):
+        draw_curves([Panel(title="", x_label="", curves={"": [(0, 1)]})])

@@ -190,10 +190,10 @@ class Labelled:
 
         Raises: MissingExtraError when matplotlib is not installed; ConfigError for what cannot be drawn.
         """
-        from cutaway.plots import draw  # type: ignore[attr-defined,unused-ignore]
+        from cutaway.plots import draw
 
         axes = [(axis.name, axis.labels) for axis in self.axes]
-        described = {"title": self.title, "unit": self.unit, "diverging": self.diverging}
+        described: dict[str, Any] = {"title": self.title, "unit": self.unit, "diverging": self.diverging}
         return draw(self.values, axes=axes, **(described | options))
 
     def _repr_html_(self) -> str:

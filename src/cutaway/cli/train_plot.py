@@ -21,13 +21,13 @@ AXES = {"step": "step", "elapsed_s": "seconds"}
 
 def plot(
     *runs: Annotated[Path, Parameter(help="Folders of runs, or their log.jsonl.")],
-    out: Annotated[Path, Parameter(name=["--out", "-o"], help="The PNG to write.")] = Path("curves.png"),
+    out: Annotated[Path, Parameter(name=["--out", "-o"], help="The PNG, SVG or PDF to write.")] = Path("curves.png"),
     along: Annotated[
         Literal["step", "elapsed_s"], Parameter(help="What runs from left to right: steps or seconds.")
     ] = "step",
 ) -> None:
-    """Draw the loss, the held-out loss and the bits per byte of one or several runs as a PNG."""
-    from cutaway.plots.curves import draw_curves
+    """Draw the loss, the held-out loss and the bits per byte of one or several runs."""
+    from cutaway.plots import draw_curves, save
     from cutaway.train.history import read_log
 
     if not runs:
@@ -36,7 +36,7 @@ def plot(
     panels = list(panels_of(logs, along))
     if not panels:
         raise TrainingError("these runs have logged no losses yet; wait, or lower log_every")
-    draw_curves(panels, out)
+    save(draw_curves(panels), out)
     print(out)
 
 

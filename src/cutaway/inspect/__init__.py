@@ -12,6 +12,7 @@ Read in this order: `points` (what there is to see), `observers`, `trace`, `edit
 from cutaway.inspect.attribution import Attribution, attribute
 from cutaway.inspect.compare import Comparison, along, compare_models, compare_prompts
 from cutaway.inspect.edits import Edit, ablate_heads, ablate_neurons, block_attention, edited, patch, scale, steer
+from cutaway.inspect.embeddings import Embedding, neighbours, position_embedding, token_embedding
 from cutaway.inspect.generation import trace_generation
 from cutaway.inspect.heads import HeadScores, detect_heads, repeated_tokens
 from cutaway.inspect.lens import Lens, logit_lens
@@ -24,6 +25,15 @@ from cutaway.inspect.rollout import rollout
 from cutaway.inspect.saliency import Saliency, gradient_times_input, integrated_gradients
 from cutaway.inspect.surprise import Surprise, surprise
 from cutaway.inspect.trace import Trace, trace
+from cutaway.inspect.under_trained import LookAlikes, UnderTrained, look_alikes, under_trained
+from cutaway.inspect.weights import (
+    Histogram,
+    SingularValues,
+    singular_values,
+    weight_figures,
+    weight_histogram,
+    weight_names,
+)
 
 __all__ = [
     "Activation",
@@ -32,14 +42,19 @@ __all__ = [
     "Comparison",
     "Edit",
     "Effect",
+    "Embedding",
     "Grid",
     "HeadScores",
+    "Histogram",
     "Lens",
+    "LookAlikes",
     "ObservedGPT",
     "PatternWatcher",
     "Saliency",
+    "SingularValues",
     "Surprise",
     "Trace",
+    "UnderTrained",
     "Watcher",
     "ablate_heads",
     "ablate_neurons",
@@ -57,18 +72,27 @@ __all__ = [
     "gradient_times_input",
     "integrated_gradients",
     "logit_lens",
+    "look_alikes",
     "mean_activations",
+    "neighbours",
     "neuron_activations",
     "neuron_effect",
     "patch",
     "patching_grid",
+    "position_embedding",
     "repeated_tokens",
     "rollout",
     "scale",
+    "singular_values",
     "steer",
     "surprise",
+    "token_embedding",
     "top_activations",
     "trace",
     "trace_generation",
+    "under_trained",
     "watch",
+    "weight_figures",
+    "weight_histogram",
+    "weight_names",
 ]
