@@ -1,0 +1,111 @@
+// @ts-check
+// A text, token by token.
+
+import { h } from "./elements.js";
+
+/**
+ * A printable piece such as `Ġclass` as the text it stands for, where it is whole characters; otherwise itself.
+ *
+ * @param {string} piece
+ */
+export function textOf(piece) {
+  const bytes = [];
+  for (const character of piece) {
+    const byte = BYTES.get(character);
+    if (byte === undefined) return piece;
+    bytes.push(byte);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes));
+  } catch {
+    return piece;
+  }
+}
+
+// GPT-2 prints the bytes that are printable as themselves, and the others, in order, as the characters from 256 on.
+const BYTES = new Map();
+for (let byte = 0, others = 256; byte < 256; byte++) {
+  const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+  BYTES.set(String.fromCharCode(printable ? byte : others++), byte);
+}
+
+/** What is called on a token under the pointer, or chosen; null when the pointer leaves. */
+/** @typedef {(token: number | null) => void} OnToken */
+
+export class TokenText {
+  /**
+   * @param {string[]} pieces
+   * @param {{label: string, onHover: OnToken, onChoose: OnToken}} options
+   */
+  constructor(pieces, { label, onHover, onChoose }) {
+    /** @type {HTMLElement[]} */
+    this.spans = [];
+    this.element = h("div", { class: "tokens", role: "group", "aria-label": label, tabindex: 0 });
+    pieces.forEach((piece, token) => this.element.append(...this.spanned(piece, token)));
+    /** @type {(string | null)[]} */
+    this.painted = new Array(pieces.length).fill(null);
+    /** @type {Map<string, number>} */
+    this.marked = new Map();
+    /** @param {Event} event */
+    const tokenOf = (event) => {
+      const span = /** @type {HTMLElement} */ (event.target).closest("span");
+      return span ? Number(span.dataset.token) : null;
+    };
+    this.element.addEventListener("pointerover", (event) => onHover(tokenOf(event)));
+    this.element.addEventListener("pointerleave", () => onHover(null));
+    this.element.addEventListener("click", (event) => onChoose(tokenOf(event)));
+  }
+
+  /** @param {string} piece @param {number} token */
+  spanned(piece, token) {
+    const text = textOf(piece);
+    const span = h("span", { "data-token": token });
+    this.spans.push(span);
+    const lines = text.split("\n");
+    span.append(lines[0]);
+    /** @type {Node[]} */
+    const nodes = [span];
+    for (const line of lines.slice(1)) {
+      span.append("↵");
+      nodes.push(h("br"));
+      if (line) nodes.push(h("span", { "data-token": token }, line));
+    }
+    return nodes;
+  }
+
+  /**
+   * Colour all tokens; those that keep their colours are left alone, which is most of them when a pointer moves.
+   *
+   * @param {(token: number) => string} background
+   * @param {(token: number) => string} [ink]
+   */
+  paint(background, ink) {
+    this.spans.forEach((span, token) => {
+      const colour = background(token);
+      if (this.painted[token] === colour) return;
+      this.painted[token] = colour;
+      span.style.backgroundColor = colour;
+      span.style.color = ink ? ink(token) : "";
+    });
+  }
+
+  /** Give one token, and no other, this class. @param {string} name @param {number | null} token */
+  mark(name, token) {
+    const before = this.marked.get(name) ?? -1;
+    if (before === token) return;
+    this.spans[before]?.classList.remove(name);
+    if (token !== null) this.spans[token]?.classList.add(name);
+    this.marked.set(name, token ?? -1);
+  }
+
+  /** Scroll so far that a token can be seen, but not the page. @param {number} token */
+  reveal(token) {
+    const span = this.spans[token];
+    if (!span) return;
+    const top = span.offsetTop - this.element.offsetTop;
+    const box = this.element;
+    if (top < box.scrollTop || top + span.offsetHeight > box.scrollTop + box.clientHeight) {
+      box.scrollTop = top - box.clientHeight / 2;
+    }
+  }
+}
