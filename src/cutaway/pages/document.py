@@ -15,7 +15,7 @@ from cutaway.errors import ConfigError
 from cutaway.pages.view import View
 
 MODULES = (
-    "elements numbers packed colour download legend table tokens grid toolbar thumbnails head attention lens text bars "
+    "elements numbers packed colour download legend table tokens cells labels grid toolbar thumbnails head attention lens text bars "
     "scatter heatmap main"
 ).split()
 """The page's scripts, each after those it imports from."""
@@ -23,30 +23,31 @@ IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async )?function |const |class )(\w+)", re.MULTILINE)
 
 
-def write_page(path: Path | str, *views: View) -> None:
+def write_page(path: Path | str, *views: View, title: str | None = None) -> None:
     """Write a page of these views, as tabs when they are several, whole or not at all.
 
     Raises: ConfigError for no view, views that cannot be shown, or a file that cannot be written.
     """
     try:
-        write_atomically(Path(path), (part.encode() for part in page(*views)))
+        write_atomically(Path(path), (part.encode() for part in page(*views, title=title)))
     except OSError as error:
         raise ConfigError(f"the page cannot be written to {path}: {error.strerror}; name another file") from None
 
 
-def page(*views: View) -> Iterator[str]:
+def page(*views: View, title: str | None = None) -> Iterator[str]:
     """The text of a page, in parts, so that bulk never lies in memory as a whole; the same views, the same bytes.
+
+    Without a title it is called what its first view is called.
 
     Raises: ConfigError for no view at all.
     """
     if not views:
         raise ConfigError("a page needs at least one view")
-    return parts(views)
+    return parts(views, html.escape(views[0].title if title is None else title))
 
 
-def parts(views: tuple[View, ...]) -> Iterator[str]:
+def parts(views: tuple[View, ...], title: str) -> Iterator[str]:
     """Head, data, script: in this order a browser shows the title while it still reads the data."""
-    title = html.escape(views[0].title)
     yield (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy()}">\n'

@@ -32,7 +32,6 @@ export async function attention(view, section) {
   const back = button("← All heads", "Back to all heads (Esc)", () => show(null));
   const screen = new HeadScreen(view, back);
   const thumbnails = new Thumbnails(heads, levels, {
-    largest: 110,
     onHover: (head) => {
       said.textContent = `Layer ${head?.layer}, head ${head?.head}`;
       if (head) facts.replaceChildren(...averages(head));

@@ -35,10 +35,20 @@ const HIGHEST = 254;
  * @property {string} title quantity and unit
  */
 
-/** @param {"viridis" | "cividis" | "diverging"} name @returns {ColourMap} */
+/**
+ * `points` is the part of viridis that can be told from the page's paper.
+ *
+ * @param {"viridis" | "cividis" | "diverging" | "points"} name
+ * @returns {ColourMap}
+ */
 export function colourMap(name) {
   const diverging = name === "diverging";
-  const table = diverging ? (isDark() ? TABLES.divergingDark : TABLES.divergingLight) : TABLES[name];
+  const table = {
+    viridis: TABLES.viridis,
+    cividis: TABLES.cividis,
+    diverging: isDark() ? TABLES.divergingDark : TABLES.divergingLight,
+    points: isDark() ? TABLES.viridis.slice(7 * 4) : TABLES.viridis.slice(0, -7 * 3),
+  }[name];
   const stops = table.split(" ").map((hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   const map = { pixels: new Uint32Array(256), weight: new Uint8Array(256), css: [""], ink: [""] };
   for (let index = 0; index <= HIGHEST; index++) {

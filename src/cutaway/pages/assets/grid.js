@@ -6,9 +6,9 @@
 
 import { cut, eachFrame, h, sized } from "./elements.js";
 import { BLANK, pageColour } from "./colour.js";
-import { roundStep } from "./numbers.js";
+import { raster, snapped, span } from "./cells.js";
+import { Labels } from "./labels.js";
 
-const FONT = "12px system-ui, sans-serif";
 const CELL_FONT = "12px ui-monospace, Menlo, Consolas, monospace";
 const LARGEST_CELL = 160;
 
@@ -34,7 +34,6 @@ export class Grid {
   constructor(options) {
     this.options = options;
     this.base = h("canvas");
-    this.scratch = h("canvas");
     this.overlay = h("canvas");
     this.stage = h("div", { class: "stage" }, h("div", { class: "sticky" }, this.base, this.overlay));
     this.element = h(
@@ -56,7 +55,9 @@ export class Grid {
     this.cell = null;
     /** @type {{x: number, y: number, moved: boolean} | null} */
     this.drag = null;
-    this.longest = { row: 0, column: 0 };
+    this.labels = new Labels(this);
+    /** @type {{across: import("./cells.js").Span, down: import("./cells.js").Span} | null} */
+    this.visible = null;
     this.zoom = 1;
     this.fit = { width: 1, height: 1 };
     this.gutter = { left: 60, top: 40 };
@@ -115,20 +116,8 @@ export class Grid {
     const width = element.clientWidth;
     if (!width) return;
     const context = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d"));
-    context.font = FONT;
-    const most = width < 500 ? 78 : 130;
-    const longest = (/** @type {string[]} */ names) =>
-      Math.min(
-        most,
-        names.reduce((most, name) => Math.max(most, context.measureText(name).width), 0),
-      );
-    const axes = Math.max(
-      context.measureText(`${options.columnAxis} →`).width,
-      context.measureText(`${options.rowAxis} ↓`).width,
-    );
-    this.longest = { row: longest(options.rows), column: longest(options.columns) };
-    this.gutter.left = Math.ceil(Math.max(this.longest.row, axes) + 14);
-    const room = { width: width - this.gutter.left - 2, height: Math.min(innerHeight * 0.8, 900) - 48 };
+    this.gutter.left = this.labels.measure(context, width < 500 ? 78 : 130);
+    const room = { width: width - this.gutter.left - 2, height: mostHigh() - 48 };
     const [[leastW, mostW], [leastH, mostH]] = [options.cellWidth ?? [0, 48], options.cellHeight ?? [0, 32]];
     const clamp = (/** @type {number} */ size, /** @type {number} */ least, /** @type {number} */ most) =>
       Math.max(least, Math.min(most, size));
@@ -138,7 +127,7 @@ export class Grid {
     this.resize();
     // The element is as high as its content wants, once; zooming in then scrolls.
     const height = this.gutter.top + options.rows.length * this.fit.height + 2;
-    element.style.height = `${Math.ceil(Math.min(height, innerHeight * 0.8, 900)) + this.scrollbar()}px`;
+    element.style.height = `${Math.ceil(Math.min(height, mostHigh())) + this.scrollbar()}px`;
     this.redraw();
   }
 
@@ -151,21 +140,9 @@ export class Grid {
   /** Give the stage the size of all cells at the present zoom. */
   resize() {
     const { rows, columns } = this.options;
-    this.gutter.top = this.headHeight();
+    this.gutter.top = this.labels.height();
     this.stage.style.width = `${this.gutter.left + columns.length * this.cellWidth}px`;
     this.stage.style.height = `${this.gutter.top + rows.length * this.cellHeight}px`;
-  }
-
-  headHeight() {
-    const kind = this.columnLabels();
-    return kind === "upright" ? Math.max(40, this.longest.column + 12) : 40;
-  }
-
-  /** How the columns are named: side by side where they fit, upright where they do not, or only some of them. */
-  columnLabels() {
-    const longest = this.longest.column;
-    if (this.cellWidth >= Math.min(longest, 54) + 8) return "level";
-    return this.cellWidth >= 13 && longest > this.cellWidth - 6 ? "upright" : "some";
   }
 
   draw() {
@@ -182,49 +159,33 @@ export class Grid {
     context.rect(gutter.left, gutter.top, width, height);
     context.clip();
     context.imageSmoothingEnabled = false;
-    const picture = this.raster(across, down, colours);
+    const picture = raster(
+      this.index,
+      options.columns.length,
+      { cells: across, size: cellWidth },
+      { cells: down, size: cellHeight },
+      colours,
+    );
     context.drawImage(picture, x, y, (across.last - across.first) * cellWidth, (down.last - down.first) * cellHeight);
     if (cellWidth >= 12 && cellHeight >= 12) this.drawGaps(context, across, down, x, y);
     if (options.text && cellWidth >= 30 && cellHeight >= 14) this.drawTexts(context, across, down, colours);
     context.restore();
-    this.drawLabels(context, across, down);
+    this.visible = { across, down };
     this.drawCursor();
   }
 
-  /**
-   * The visible cells as a picture with one pixel a cell, or one pixel for several where they are smaller than the
-   * screen's: then the strongest wins, so that single bright cells do not vanish.
-   *
-   * @param {Span} across @param {Span} down @param {import("./colour.js").ColourMap} colours
-   */
-  raster(across, down, colours) {
-    const columns = edges(across, this.cellWidth);
-    const rows = edges(down, this.cellHeight);
-    const [width, height] = [columns.length - 1, rows.length - 1];
-    [this.scratch.width, this.scratch.height] = [width, height];
-    const context = /** @type {CanvasRenderingContext2D} */ (this.scratch.getContext("2d"));
-    const image = context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    const stride = this.options.columns.length;
-    const { index } = this;
-    for (let y = 0, at = 0; y < height; y++) {
-      for (let x = 0; x < width; x++, at++) {
-        let best = BLANK;
-        for (let row = rows[y]; row < Math.max(rows[y + 1], rows[y] + 1); row++) {
-          for (let column = columns[x]; column < Math.max(columns[x + 1], columns[x] + 1); column++) {
-            const each = index[row * stride + column];
-            if (colours.weight[each] > colours.weight[best]) best = each;
-          }
-        }
-        pixels[at] = colours.pixels[best];
-      }
-    }
-    context.putImageData(image, 0, 0);
-    return this.scratch;
+  /** What can be seen, with its labels, for a file. */
+  picture() {
+    const canvas = h("canvas", { width: this.base.width, height: this.base.height });
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.drawImage(this.base, 0, 0);
+    context.scale(devicePixelRatio, devicePixelRatio);
+    this.labels.draw(context, null);
+    return canvas;
   }
 
   /**
-   * @param {CanvasRenderingContext2D} context @param {Span} across @param {Span} down
+   * @param {CanvasRenderingContext2D} context @param {import("./cells.js").Span} across @param {import("./cells.js").Span} down
    * @param {number} x @param {number} y
    */
   drawGaps(context, across, down, x, y) {
@@ -235,7 +196,7 @@ export class Grid {
   }
 
   /**
-   * @param {CanvasRenderingContext2D} context @param {Span} across @param {Span} down
+   * @param {CanvasRenderingContext2D} context @param {import("./cells.js").Span} across @param {import("./cells.js").Span} down
    * @param {import("./colour.js").ColourMap} colours
    */
   drawTexts(context, across, down, colours) {
@@ -256,64 +217,11 @@ export class Grid {
     context.textBaseline = "alphabetic";
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Span} across @param {Span} down */
-  drawLabels(context, across, down) {
-    const { options, gutter } = this;
-    context.font = FONT;
-    context.fillStyle = pageColour("--muted");
-    context.textAlign = "right";
-    context.fillText(`${options.columnAxis} →`, gutter.left - 8, gutter.top - 22);
-    context.fillText(`${options.rowAxis} ↓`, gutter.left - 8, gutter.top - 6);
-    this.drawRowLabels(context, down);
-    this.drawColumnLabels(context, across);
-    context.textAlign = "left";
-  }
-
-  /** @param {CanvasRenderingContext2D} context @param {Span} down */
-  drawRowLabels(context, down) {
-    const { options, gutter, cellHeight } = this;
-    const all = cellHeight >= 13;
-    const step = all ? 1 : roundStep(16 / cellHeight);
-    for (let row = Math.ceil(down.first / step) * step; row < down.last; row += step) {
-      const y = this.box(row, 0).y + Math.min(cellHeight / 2, 14) + 4;
-      if (y < gutter.top + 8 || y > this.element.clientHeight) continue;
-      const name = all || !options.counted ? options.rows[row] : String(row);
-      context.fillText(cut(context, name, gutter.left - 12), gutter.left - 8, y);
-    }
-  }
-
-  /** @param {CanvasRenderingContext2D} context @param {Span} across */
-  drawColumnLabels(context, across) {
-    const { options, gutter, cellWidth } = this;
-    const kind = this.columnLabels();
-    const longest = kind === "some" && options.counted ? 30 : Math.min(this.longest.column, 60);
-    const step = kind === "some" ? roundStep((longest + 10) / cellWidth) : 1;
-    for (let column = Math.ceil(across.first / step) * step; column < across.last; column += step) {
-      const x = this.box(0, column).x + cellWidth / 2;
-      if (x < gutter.left) continue;
-      const name = kind === "some" && options.counted ? String(column) : options.columns[column];
-      if (kind === "upright") {
-        context.save();
-        context.translate(x + 4, gutter.top - 6);
-        context.rotate(-Math.PI / 2);
-        context.textAlign = "left";
-        context.fillText(cut(context, name, gutter.top - 10), 0, 0);
-        context.restore();
-      } else {
-        context.textAlign = "center";
-        const shown = kind === "some" ? cut(context, name, 60) : cut(context, name, cellWidth - 4);
-        // The first and the last may lean inwards, so that nothing is cut off.
-        const half = context.measureText(shown).width / 2;
-        const inside = Math.min(Math.max(x, gutter.left + half), this.element.clientWidth - half);
-        context.fillText(shown, inside, gutter.top - 6);
-      }
-    }
-  }
-
   drawCursor() {
     const { element, gutter, cell, cellWidth, cellHeight, options } = this;
     const [width, height] = [element.clientWidth, element.clientHeight];
     const context = sized(this.overlay, width, height);
+    this.labels.draw(context, cell);
     if (!cell) return;
     const { x, y } = this.box(cell.row, cell.column);
     context.save();
@@ -329,27 +237,7 @@ export class Grid {
     context.strokeStyle = pageColour("--cursor");
     context.strokeRect(x - 1.5, y - 1.5, Math.max(cellWidth, 2) + 2, Math.max(cellHeight, 2) + 2);
     context.restore();
-    context.font = FONT;
-    this.drawTag(context, options.rows[cell.row], gutter.left - 4, y + cellHeight / 2 + 4, "right");
-    this.drawTag(context, options.columns[cell.column], x + cellWidth / 2, gutter.top - 6, "center");
-  }
-
-  /**
-   * A name on a patch of the page's own colour, over whatever labels lie beneath.
-   *
-   * @param {CanvasRenderingContext2D} context @param {string} name @param {number} x @param {number} y
-   * @param {"right" | "center"} align
-   */
-  drawTag(context, name, x, y, align) {
-    const shown = cut(context, name, align === "right" ? this.gutter.left - 14 : 160);
-    const width = context.measureText(shown).width;
-    const wanted = align === "right" ? x - width - 4 : x - width / 2;
-    const left = Math.min(Math.max(wanted, 4), this.element.clientWidth - width - 4);
-    const baseline = Math.min(Math.max(y, 12), this.element.clientHeight - 4);
-    context.fillStyle = pageColour("--cursor");
-    context.fillRect(left - 4, baseline - 12, width + 8, 16);
-    context.fillStyle = pageColour("--paper");
-    context.fillText(shown, left, baseline);
+    this.labels.drawTags(context, cell);
   }
 
   /** Where a cell is in the visible part. @param {number} row @param {number} column */
@@ -482,23 +370,7 @@ export class Grid {
   }
 }
 
-/** @typedef {{first: number, last: number}} Span cells from `first` to before `last` */
-
-/** The cells that can be seen. @param {number} scroll @param {number} room @param {number} size @param {number} count @returns {Span} */
-function span(scroll, room, size, count) {
-  const first = Math.min(Math.floor(scroll / size), count - 1);
-  return { first, last: Math.max(first + 1, Math.min(count, Math.ceil((scroll + room) / size))) };
-}
-
-/** Where each pixel of a row of cells begins, and where the last ends. @param {Span} cells @param {number} size */
-function edges({ first, last }, size) {
-  const count = last - first;
-  const pixels = Math.min(count, Math.max(1, Math.round(count * size * devicePixelRatio)));
-  return Int32Array.from({ length: pixels + 1 }, (_, pixel) => first + Math.floor((pixel * count) / pixels));
-}
-
-/** A size in whole screen pixels, where it is at least one: then all cells are drawn alike. @param {number} size */
-function snapped(size) {
-  const pixels = size * devicePixelRatio;
-  return pixels >= 1 ? Math.floor(pixels) / devicePixelRatio : size;
+/** How high a grid may be, so that its legend is seen with it. */
+function mostHigh() {
+  return Math.min(Math.max(innerHeight - 196, 340), 1100);
 }

@@ -3,7 +3,7 @@
 
 import { choice, eachFrame, h } from "./elements.js";
 import { levelsOf } from "./packed.js";
-import { figure, percent, tick } from "./numbers.js";
+import { figure, tick } from "./numbers.js";
 import { BLANK, colourMap, indexAt, onThemeChange } from "./colour.js";
 import { csv, png, save } from "./download.js";
 import { Legend } from "./legend.js";
@@ -39,6 +39,8 @@ export class HeadScreen {
       columnAxis: "key",
       counted: true,
       square: true,
+      cellWidth: [0, 56],
+      cellHeight: [0, 56],
       text: (row, column) => (column > row || this.grid.cellWidth < 34 ? "" : this.weight(row, column).toFixed(2)),
       lastColumn: (row, column) => Math.min(row, column),
       onCell: (cell) => cell && this.speak(cell),
@@ -66,7 +68,7 @@ export class HeadScreen {
     });
     const actions = takeAway({
       CSV: ["Save this head's weights as CSV", () => save(this.name, "csv", csv(this.rows()))],
-      PNG: ["Save the picture as PNG", () => png(this.name, [this.grid.base, this.legend.canvas])],
+      PNG: ["Save the picture as PNG", () => png(this.name, [this.grid.picture(), this.legend.canvas])],
       Numbers: ["Show the query's weights as a table", () => this.table()],
     });
     const key = h(
@@ -141,13 +143,18 @@ export class HeadScreen {
   /** @param {number} most the weight of the brightest colour @returns {import("./colour.js").Scale} */
   scale(most) {
     const own = this.range === "row";
-    const shares = [0, 0.05, 0.25, 0.5, 0.75, 1];
-    const name = (/** @type {number} */ share) => (own ? percent(share) : tick(share * most));
+    const end = own ? 1 : most;
     const open = !own && most < 0.999;
+    // Round weights from above downwards; where they get too close the legend leaves them out.
+    const between = [0.75, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001];
+    const weights = [0, ...between.filter((weight) => weight < end), end];
     return {
       colours: colourMap("viridis"),
-      index: (value) => indexAt(Math.sqrt(value / most)),
-      ticks: shares.map((share) => ({ at: Math.sqrt(share), text: (share === 1 && open ? "≥ " : "") + name(share) })),
+      index: (value) => indexAt(Math.sqrt(value / end)),
+      ticks: weights.map((weight) => ({
+        at: Math.sqrt(weight / end),
+        text: (weight === end && open ? "≥ " : "") + (own ? `${100 * weight}%` : tick(weight)),
+      })),
       title: own ? "weight, relative to the query's largest" : "attention weight",
     };
   }
@@ -210,9 +217,8 @@ export class HeadScreen {
       else after = Math.max(after, weight);
     });
     this.text.paint((token) => {
-      const share = Math.sqrt(weights[token] / (token <= chosen ? before : after));
-      const step = Math.round(share * SHADES);
-      if (step < 2) return "";
+      const step = Math.round((SHADES * weights[token]) / (token <= chosen ? before : after));
+      if (step < 1) return "";
       return `color-mix(in srgb, var(${token <= chosen ? "--at" : "--by"}) ${Math.round((80 * step) / SHADES)}%, transparent)`;
     });
   }

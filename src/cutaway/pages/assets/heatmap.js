@@ -93,7 +93,7 @@ export async function heatmap(view, section) {
         zoomButtons(grid),
         takeAway({
           CSV: ["Save the array as CSV", () => save(view.title, "csv", csv(lines()))],
-          PNG: ["Save the visible part as PNG", () => png(view.title, [grid.base, legend.canvas])],
+          PNG: ["Save the visible part as PNG", () => png(view.title, [grid.picture(), legend.canvas])],
           SVG: ["Save the whole as SVG", () => save(view.title, "svg", svg(view, grid))],
           Numbers: ["Show the numbers as a table", table],
         }),

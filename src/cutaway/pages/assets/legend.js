@@ -27,15 +27,18 @@ export class Legend {
     context.fillStyle = pageColour("--ink");
     context.fillText(scale.title, 0, 11, width);
     context.fillStyle = pageColour("--muted");
-    let end = -Infinity;
-    for (const { at, text } of scale.ticks) {
+    /** @type {{left: number, right: number}[]} */
+    const taken = [];
+    // The ends come first, then the others; one that would touch what is there is left out.
+    const [first, ...rest] = scale.ticks;
+    for (const { at, text } of [first, ...rest.slice(-1), ...rest.slice(0, -1)]) {
       const textWidth = context.measureText(text).width;
       const left = Math.min(Math.max(0, at * width - textWidth / 2), width - textWidth);
-      // A tick that would touch its neighbour is left out.
-      if (left < end + 6) continue;
+      const right = left + textWidth;
+      if (taken.some((other) => left < other.right + 8 && other.left < right + 8)) continue;
+      taken.push({ left, right });
       context.fillRect(Math.min(at * width, width - 1), BAR.top + BAR.height, 1, 3);
       context.fillText(text, left, HEIGHT - 4);
-      end = left + textWidth;
     }
     const ticks = scale.ticks.map((tick) => tick.text).join(", ");
     this.canvas.setAttribute("aria-label", `Colours: ${scale.title}, ${ticks}`);

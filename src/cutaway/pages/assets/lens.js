@@ -30,7 +30,7 @@ export async function lens(view, section) {
     columns: layers,
     rowAxis: "token",
     columnAxis: "layer",
-    cellWidth: [56, 110],
+    cellWidth: [46, 110],
     cellHeight: [22, 22],
     text: (token, layer) => cells[layer][token][0][0],
     onCell: (cell) => cell && speak(cell),
@@ -92,7 +92,7 @@ export async function lens(view, section) {
         zoomButtons(grid),
         takeAway({
           CSV: ["Save all predictions as CSV", () => save(view.title, "csv", csv(rows()))],
-          PNG: ["Save the visible part as PNG", () => png(view.title, [grid.base, legend.canvas])],
+          PNG: ["Save the visible part as PNG", () => png(view.title, [grid.picture(), legend.canvas])],
           Numbers: ["Show the predictions as a table", table],
         }),
       ],

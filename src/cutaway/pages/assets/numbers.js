@@ -12,6 +12,7 @@ export function figure(value, digits = 4) {
 
 /** @param {number} value @param {number} digits */
 function plain(value, digits) {
+  if (Math.abs(value) >= 10 ** digits) return Number(value.toPrecision(digits)).toLocaleString("en");
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(decimals, 8));
 }

@@ -68,7 +68,7 @@ export async function scatter(view, section) {
         known.reduce((a, b) => Math.max(a, b), -Infinity),
       ];
       const place = (/** @type {number} */ value) => (high > low ? (value - low) / (high - low) : 0.5);
-      const colours = colourMap("viridis");
+      const colours = colourMap("points");
       plot.colourOf = (point) => colours.css[indexAt(place(values[point]))] ?? pageColour("--muted");
       legend.draw({
         colours,

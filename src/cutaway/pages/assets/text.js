@@ -3,12 +3,12 @@
 
 import { eachFrame, h, isTyping } from "./elements.js";
 import { jsonOf } from "./packed.js";
-import { exact, figure, percent, roundNumbers, tick } from "./numbers.js";
+import { exact, figure, roundNumbers, tick } from "./numbers.js";
 import { colourMap, indexAt, onThemeChange, pageColour } from "./colour.js";
 import { csv, png, save } from "./download.js";
 import { Legend } from "./legend.js";
 import { showTable } from "./table.js";
-import { textOf, TokenText } from "./tokens.js";
+import { textsOf, TokenText } from "./tokens.js";
 import { frame, readout, takeAway } from "./toolbar.js";
 import { alternativeList } from "./lens.js";
 
@@ -48,7 +48,7 @@ export async function text(view, section) {
     const surprise =
       value === null
         ? "follows nothing, so it has no surprise"
-        : `${figure(value, 3)} bits, probability ${percent(2 ** -value)}${ranked}`;
+        : `${figure(value, 3)} bits, probability ${figure(2 ** -value, 3)}${ranked}`;
     said.replaceChildren(
       `${tokens[token]} (position ${token}): `,
       h("b", {}, surprise),
@@ -138,12 +138,12 @@ function picture(tokens, colours) {
   const font = `${15 * ratio}px ui-monospace, Menlo, Consolas, monospace`;
   context.font = font;
   let [x, y] = [0, 0];
-  const placed = tokens.map((token, at) => {
-    const text = textOf(token).replaceAll("\n", "↵");
+  const placed = textsOf(tokens).map((token, at) => {
+    const text = token.replaceAll("\n", "↵");
     const size = context.measureText(text).width;
     if (x + size > width) [x, y] = [0, y + line];
     const place = { text, size, x, y, colour: colours[at] };
-    [x, y] = textOf(token).includes("\n") ? [0, y + line] : [x + size, y];
+    [x, y] = token.includes("\n") ? [0, y + line] : [x + size, y];
     return place;
   });
   [canvas.width, canvas.height] = [width, y + line];

@@ -5,6 +5,7 @@ import { cut, eachFrame, h, sized } from "./elements.js";
 import { colourMap, indexAt, pageColour } from "./colour.js";
 
 const FONT = "12px system-ui, sans-serif";
+const LARGEST = 200;
 
 /**
  * @typedef {object} Head
@@ -21,7 +22,7 @@ export class Thumbnails {
   /**
    * @param {Head[]} heads
    * @param {Uint8Array} levels of all thumbnails, one after the other
-   * @param {{largest: number, onHover: (head: Head | null) => void, onChoose: (head: Head) => void}} options
+   * @param {{onHover: (head: Head | null) => void, onChoose: (head: Head) => void}} options
    */
   constructor(heads, levels, options) {
     this.heads = heads;
@@ -88,7 +89,8 @@ export class Thumbnails {
     if (!width) return;
     const gap = width / this.columns.length > 40 ? 4 : 2;
     this.left = Math.max(16, 10 + 7 * String(this.layers.at(-1)).length);
-    this.cell = Math.min(this.options.largest, (width - this.left) / this.columns.length);
+    const high = Math.max(64, (innerHeight - 240) / this.layers.length);
+    this.cell = Math.min(LARGEST, high, (width - this.left) / this.columns.length);
     const height = this.top + this.layers.length * this.cell;
     const context = sized(this.base, width, height);
     this.element.style.height = `${height}px`;

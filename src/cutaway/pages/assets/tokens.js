@@ -22,6 +22,21 @@ export function textOf(piece) {
   }
 }
 
+/**
+ * Pieces as the text they are read as. A character whose bytes lie in several tokens stands in the last of them, and ·
+ * in the others. Tokens that are text already, as those of a character model, stay as they are.
+ *
+ * @param {string[]} pieces
+ */
+export function textsOf(pieces) {
+  if (pieces.some((piece) => [...piece].some((character) => !BYTES.has(character)))) return pieces;
+  const decoder = new TextDecoder("utf-8");
+  return pieces.map((piece) => {
+    const bytes = Uint8Array.from(piece, (character) => BYTES.get(character));
+    return decoder.decode(bytes, { stream: true }) || "·";
+  });
+}
+
 // GPT-2 prints the bytes that are printable as themselves, and the others, in order, as the characters from 256 on.
 const BYTES = new Map();
 for (let byte = 0, others = 256; byte < 256; byte++) {
@@ -41,7 +56,7 @@ export class TokenText {
     /** @type {HTMLElement[]} */
     this.spans = [];
     this.element = h("div", { class: "tokens", role: "group", "aria-label": label, tabindex: 0 });
-    pieces.forEach((piece, token) => this.element.append(...this.spanned(piece, token)));
+    textsOf(pieces).forEach((text, token) => this.element.append(...this.spanned(text, token)));
     /** @type {(string | null)[]} */
     this.painted = new Array(pieces.length).fill(null);
     /** @type {Map<string, number>} */
@@ -56,9 +71,8 @@ export class TokenText {
     this.element.addEventListener("click", (event) => onChoose(tokenOf(event)));
   }
 
-  /** @param {string} piece @param {number} token */
-  spanned(piece, token) {
-    const text = textOf(piece);
+  /** @param {string} text @param {number} token */
+  spanned(text, token) {
     const span = h("span", { "data-token": token });
     this.spans.push(span);
     const lines = text.split("\n");
