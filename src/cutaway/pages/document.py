@@ -8,17 +8,13 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 from cutaway.atomic_file import write_atomically
 from cutaway.errors import ConfigError
 from cutaway.pages.view import View
 
-MODULES = (
-    "elements numbers packed colour download legend table tokens cells labels grid toolbar thumbnails head attention lens text bars "
-    "scatter heatmap main"
-).split()
-"""The page's scripts, each after those it imports from."""
 IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async )?function |const |class )(\w+)", re.MULTILINE)
 
@@ -29,7 +25,8 @@ def write_page(path: Path | str, *views: View, title: str | None = None) -> None
     Raises: ConfigError for no view, views that cannot be shown, or a file that cannot be written.
     """
     try:
-        write_atomically(Path(path), (part.encode() for part in page(*views, title=title)))
+        # Half a surrogate pair is no Unicode: in a title it becomes ?, in data it is escaped.
+        write_atomically(Path(path), (part.encode(errors="replace") for part in page(*views, title=title)))
     except OSError as error:
         raise ConfigError(f"the page cannot be written to {path}: {error.strerror}; name another file") from None
 
@@ -93,8 +90,14 @@ def fingerprint(text: str) -> str:
 @cache
 def script() -> str:
     """All modules in one: a file opened from a disk may not import another."""
-    *needed, main = MODULES
+    *needed, main = in_order("main")
     return "".join(map(enclosed, needed)) + IMPORT.sub(r"const \1 = $\2;", asset(f"{main}.js"))
+
+
+def in_order(module: str) -> list[str]:
+    """A module after all those it needs, each once."""
+    needed = [match[2] for match in IMPORT.finditer(asset(f"{module}.js"))]
+    return list(dict.fromkeys([*chain.from_iterable(map(in_order, needed)), module]))
 
 
 def enclosed(module: str) -> str:
@@ -111,6 +114,7 @@ def style() -> str:
     return asset("page.css")
 
 
+@cache
 def asset(name: str) -> str:
     """A file that ships with this part, with the same line ends on every system."""
     text = resources.files("cutaway.pages").joinpath("assets", name).read_text(encoding="utf-8")

@@ -23,8 +23,8 @@ def top_level(bits: int) -> int:
 
 def quantize(weights: Weights, bits: int) -> Levels:
     """The nearest levels of weights between 0 and 1."""
-    levels = np.rint(np.sqrt(weights) * top_level(bits))
-    return levels.astype(np.uint8 if bits <= 8 else np.uint16)
+    levels: Weights = np.rint(np.sqrt(weights) * top_level(bits))
+    return levels.astype(np.uint8) if bits <= 8 else levels.astype(np.uint16)
 
 
 def dequantize(levels: Levels, bits: int) -> NDArray[np.float64]:
@@ -55,4 +55,5 @@ def unpack(data: bytes, bits: int) -> Levels:
     if bits <= 8:
         return levels
     high, low = levels.reshape(2, -1).astype(np.uint16)
-    return (high << 8) | low
+    both: NDArray[np.uint16] = 256 * high + low
+    return both

@@ -57,17 +57,21 @@ def floats(values: ArrayLike, what: str, *, ndim: int) -> Floats:
     Raises: ConfigError when they are not.
     """
     try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{what} must be numbers, not {values!r:.60} ({error})") from None
-    if array.ndim != ndim or not array.size:
-        raise ConfigError(f"{what} has the shape {array.shape}; a page wants {ndim} dimensions, none of them empty")
-    if array.size > MAX_VALUES:
-        raise ConfigError(f"{what} has {array.size:,} numbers and a page holds {MAX_VALUES:,}; show a part of it")
-    # float32 turns what is too large into infinity, which no colour stands for.
-    if np.isinf(array).any() or np.nanmax(np.abs(array), initial=0) > np.finfo(np.float32).max:
-        raise ConfigError(f"{what} has infinite values; put NaN where there is nothing to show")
-    return array.astype(np.float32)
+        given = np.asarray(values)
+    except ValueError:
+        raise ConfigError(f"{what} must be an array, not rows of different lengths") from None
+    if given.dtype.kind not in "biuf":
+        raise ConfigError(f"{what} must be real numbers, not {given.dtype}")
+    if given.ndim != ndim or not given.size:
+        raise ConfigError(f"{what} has the shape {given.shape}; a page wants {ndim} dimensions, none of them empty")
+    if given.size > MAX_VALUES:
+        raise ConfigError(f"{what} has {given.size:,} numbers and a page holds {MAX_VALUES:,}; show a part of it")
+    with np.errstate(over="ignore"):
+        array = given.astype(np.float32)
+    # What is too large for float32 has become infinite too.
+    if np.isinf(array).any():
+        raise ConfigError(f"{what} has infinite values, which no colour stands for; put NaN where nothing is to be seen")
+    return array
 
 
 def labels(names: Sequence[str | int], what: str, count: int) -> list[str]:

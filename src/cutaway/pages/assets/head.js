@@ -4,7 +4,7 @@
 import { choice, eachFrame, h } from "./elements.js";
 import { levelsOf } from "./packed.js";
 import { figure, tick } from "./numbers.js";
-import { BLANK, colourMap, indexAt, onThemeChange } from "./colour.js";
+import { BLANK, colourMap, indexAt, onThemeChange, pageColour } from "./colour.js";
 import { csv, png, save } from "./download.js";
 import { Legend } from "./legend.js";
 import { showTable } from "./table.js";
@@ -208,6 +208,7 @@ export class HeadScreen {
    */
   colourText(chosen) {
     const T = this.tokens.length;
+    const shades = [shadesOf("--at"), shadesOf("--by")];
     const weights = Float64Array.from({ length: T }, (_, token) =>
       token <= chosen ? this.weight(chosen, token) : this.weight(token, chosen),
     );
@@ -218,19 +219,15 @@ export class HeadScreen {
     });
     this.text.paint((token) => {
       const step = Math.round((SHADES * weights[token]) / (token <= chosen ? before : after));
-      if (step < 1) return "";
-      return `color-mix(in srgb, var(${token <= chosen ? "--at" : "--by"}) ${Math.round((80 * step) / SHADES)}%, transparent)`;
+      return step ? shades[token <= chosen ? 0 : 1][step] : "";
     });
   }
 
   /** @param {number} query */
   rank(query) {
     const { tokens } = this;
-    /** @param {number} token @param {number} weight */
-    const entry = (token, weight) => ({ name: tokens[token], place: token, weight });
-    this.looksAt.show(Array.from({ length: query + 1 }, (_, key) => entry(key, this.weight(query, key))));
-    const later = Array.from({ length: tokens.length - query - 1 }, (_, i) => query + 1 + i);
-    this.lookedAtBy.show(later.map((token) => entry(token, this.weight(token, query))));
+    this.looksAt.show(tokens, 0, query + 1, (key) => this.weight(query, key));
+    this.lookedAtBy.show(tokens, query + 1, tokens.length, (later) => this.weight(later, query));
   }
 
   *rows() {
@@ -261,6 +258,14 @@ export class HeadScreen {
   }
 }
 
+/** One of the page's colours, from barely to fully there. @param {string} name */
+function shadesOf(name) {
+  const solid = pageColour(name);
+  return Array.from({ length: SHADES + 1 }, (_, step) =>
+    solid.replace("rgb(", "rgba(").replace(")", `, ${((0.8 * step) / SHADES).toFixed(2)})`),
+  );
+}
+
 /** A short list of tokens with bars. */
 class Ranking {
   /** @param {string} title */
@@ -274,9 +279,21 @@ class Ranking {
     this.list.append(...this.rows.map(({ row }) => row));
   }
 
-  /** @param {{name: string, place: number, weight: number}[]} entries */
-  show(entries) {
-    const best = entries.sort((a, b) => b.weight - a.weight).slice(0, LISTED);
+  /**
+   * The tokens from `first` to before `end` that have the greatest weights.
+   *
+   * @param {string[]} tokens @param {number} first @param {number} end @param {(token: number) => number} weightOf
+   */
+  show(tokens, first, end, weightOf) {
+    /** @type {{name: string, place: number, weight: number}[]} */
+    const best = [];
+    for (let place = first; place < end; place++) {
+      const weight = weightOf(place);
+      if (best.length === LISTED && weight <= best[LISTED - 1].weight) continue;
+      const at = best.findIndex((other) => other.weight < weight);
+      best.splice(at < 0 ? best.length : at, 0, { name: tokens[place], place, weight });
+      best.length = Math.min(best.length, LISTED);
+    }
     this.rows.forEach(({ row, bar, name, weight }, at) => {
       const entry = best[at];
       row.hidden = !entry;

@@ -116,7 +116,14 @@ export async function text(view, section) {
           CSV: ["Save the surprises as CSV", () => save(view.title, "csv", csv([columns, ...table()]))],
           PNG: [
             "Save the coloured text as PNG",
-            () => png(view.title, [picture(tokens, words.painted), legend.canvas]),
+            () =>
+              png(view.title, [
+                picture(
+                  tokens,
+                  bits.map((value) => (value === null ? 255 : indexAt(value / most))),
+                ),
+                legend.canvas,
+              ]),
           ],
           Numbers: ["Show the surprises as a table", () => showTable(view.title, columns, table())],
         }),
@@ -129,8 +136,8 @@ export async function text(view, section) {
   paint();
 }
 
-/** The text on a canvas. @param {string[]} tokens @param {(string | null)[]} colours */
-function picture(tokens, colours) {
+/** The text on a canvas. @param {string[]} tokens @param {number[]} index of each token's colour */
+function picture(tokens, index) {
   const ratio = window.devicePixelRatio || 1;
   const [width, line] = [760 * ratio, 24 * ratio];
   const canvas = h("canvas");
@@ -142,19 +149,17 @@ function picture(tokens, colours) {
     const text = token.replaceAll("\n", "↵");
     const size = context.measureText(text).width;
     if (x + size > width) [x, y] = [0, y + line];
-    const place = { text, size, x, y, colour: colours[at] };
+    const place = { text, size, x, y, index: index[at] };
     [x, y] = token.includes("\n") ? [0, y + line] : [x + size, y];
     return place;
   });
   [canvas.width, canvas.height] = [width, y + line];
   context.font = font;
   const map = colourMap("cividis");
-  for (const { text, size, x, y, colour } of placed) {
-    if (colour) {
-      context.fillStyle = colour;
-      context.fillRect(x, y, size, line - ratio);
-    }
-    context.fillStyle = colour ? map.ink[map.css.indexOf(colour)] : pageColour("--ink");
+  for (const { text, size, x, y, index } of placed) {
+    context.fillStyle = map.css[index] ?? "transparent";
+    context.fillRect(x, y, size, line - ratio);
+    context.fillStyle = map.ink[index] ?? pageColour("--ink");
     context.fillText(text, x, y + 17 * ratio);
   }
   return canvas;

@@ -3,6 +3,8 @@
 
 import { h } from "./elements.js";
 
+const LINE = 40;
+
 /**
  * A printable piece such as `Ġclass` as the text it stands for, where it is whole characters; otherwise itself.
  *
@@ -59,6 +61,15 @@ export class TokenText {
     textsOf(pieces).forEach((text, token) => this.element.append(...this.spanned(text, token)));
     /** @type {(string | null)[]} */
     this.painted = new Array(pieces.length).fill(null);
+    /** @type {number[]} */
+    this.tops = [];
+    /** @type {{background: (token: number) => string, ink?: (token: number) => string} | null} */
+    this.colours = null;
+    new ResizeObserver(() => {
+      this.tops = this.spans.map((span) => span.offsetTop - this.element.offsetTop);
+      this.repaint();
+    }).observe(this.element);
+    this.element.addEventListener("scroll", () => this.repaint());
     /** @type {Map<string, number>} */
     this.marked = new Map();
     /** @param {Event} event */
@@ -88,19 +99,31 @@ export class TokenText {
   }
 
   /**
-   * Colour all tokens; those that keep their colours are left alone, which is most of them when a pointer moves.
+   * Colour the tokens: now those that can be seen, the others when they are scrolled to; and none that keeps its
+   * colour. With a thousand tokens that is what lets the colours follow the pointer.
    *
    * @param {(token: number) => string} background
    * @param {(token: number) => string} [ink]
    */
   paint(background, ink) {
-    this.spans.forEach((span, token) => {
+    this.colours = { background, ink };
+    this.repaint();
+  }
+
+  repaint() {
+    if (!this.colours) return;
+    const { background, ink } = this.colours;
+    const { scrollTop, clientHeight } = this.element;
+    for (let token = 0; token < this.spans.length; token++) {
+      const top = this.tops[token] ?? 0;
+      if (top < scrollTop - LINE || top > scrollTop + clientHeight + LINE) continue;
       const colour = background(token);
-      if (this.painted[token] === colour) return;
+      if (this.painted[token] === colour) continue;
       this.painted[token] = colour;
-      span.style.backgroundColor = colour;
-      span.style.color = ink ? ink(token) : "";
-    });
+      const { style } = this.spans[token];
+      style.backgroundColor = colour;
+      if (ink) style.color = ink(token);
+    }
   }
 
   /** Give one token, and no other, this class. @param {string} name @param {number | null} token */
@@ -116,7 +139,7 @@ export class TokenText {
   reveal(token) {
     const span = this.spans[token];
     if (!span) return;
-    const top = span.offsetTop - this.element.offsetTop;
+    const top = this.tops[token];
     const box = this.element;
     if (top < box.scrollTop || top + span.offsetHeight > box.scrollTop + box.clientHeight) {
       box.scrollTop = top - box.clientHeight / 2;
