@@ -47,9 +47,18 @@ export class HeadScreen {
     });
     const move = eachFrame((/** @type {number | null} */ token) => token !== null && this.hoverToken(token));
     this.text = new TokenText(this.tokens, {
-      label: "The text: choose the token that looks",
+      label: "The text. Left and right choose the token that looks.",
       onHover: move,
       onChoose: (token) => token !== null && this.pinToken(token),
+    });
+    this.text.element.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const token = (this.grid.cell?.row ?? 0) + step;
+      if (this.tokens[token] === undefined) return;
+      this.chooseQuery(token, false);
+      this.text.reveal(token);
     });
     this.looksAt = new Ranking("Looks most at");
     this.lookedAtBy = new Ranking("Looked at most by");
@@ -196,7 +205,7 @@ export class HeadScreen {
     this.colourText(row);
     this.text.mark("query", row);
     this.text.mark("target", hidden ? null : column);
-    if (byKey) this.text.reveal(row);
+    if (byKey || pinned) this.text.reveal(row);
     this.rank(row);
   }
 
@@ -251,7 +260,7 @@ export class HeadScreen {
     const title = `${this.name}: ${this.tokens[query]} (row ${query})`;
     showTable(
       title,
-      ["position", "token", "looks at it", "is looked at by it"],
+      ["position", "token", "query → token", "token → query"],
       rows,
       "Choose another query first for another table.",
     );

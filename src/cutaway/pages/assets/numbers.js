@@ -21,7 +21,7 @@ function plain(value, digits) {
 export function tick(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(1).replace(".0e", "e") : String(+value.toPrecision(3));
+  const text = size >= 1e5 || size < 1e-4 ? value.toExponential(1).replace(".0e", "e") : String(+value.toPrecision(3));
   return text.replaceAll("-", "−");
 }
 

@@ -69,7 +69,10 @@ export async function scatter(view, section) {
       ];
       const place = (/** @type {number} */ value) => (high > low ? (value - low) / (high - low) : 0.5);
       const colours = colourMap("points");
-      plot.colourOf = (point) => colours.css[indexAt(place(values[point]))] ?? pageColour("--muted");
+      plot.colour(
+        Uint8Array.from(values, (value) => indexAt(place(value))),
+        colours.pixels,
+      );
       legend.draw({
         colours,
         index: (value) => indexAt(place(value)),
@@ -77,7 +80,7 @@ export async function scatter(view, section) {
         title: view.unit ? `${view.quantity} (${view.unit})` : view.quantity,
       });
     } else {
-      plot.colourOf = () => pageColour("--up");
+      plot.colour(new Uint8Array(names.length), new Uint32Array(256).fill(pixelOf(pageColour("--up"))));
     }
     plot.redraw();
   }
@@ -132,8 +135,13 @@ class Plot {
     this.pinned = false;
     this.zoom = 1;
     this.shift = { x: 0, y: 0 };
-    /** @type {(point: number) => string} */
-    this.colourOf = () => "";
+    /** @type {Uint8Array} */
+    this.index = new Uint8Array(names.length);
+    // Where each point is on the canvas, x and y in turn: to draw and to hover must not ask for each again.
+    this.places = new Float32Array(points.length);
+    /** @type {Uint32Array} */
+    this.pixels = new Uint32Array(256);
+    this.dots = h("canvas");
     this.limits = [0, 1].map((axis) => limits(points, axis));
     this.redraw = eachFrame(() => this.draw());
     this.hover = eachFrame((/** @type {number} */ x, /** @type {number} */ y) => this.pointAt(x, y));
@@ -174,42 +182,72 @@ class Plot {
     element.addEventListener("keydown", (event) => this.key(event));
   }
 
+  /** Which of some colours each point has. @param {Uint8Array} index @param {Uint32Array} pixels */
+  colour(index, pixels) {
+    [this.index, this.pixels] = [index, pixels];
+  }
+
   get room() {
     const { clientWidth: width, clientHeight: height } = this.element;
     return { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
   }
 
-  /** Where a point is on the canvas. @param {number} point */
-  place(point) {
+  /** Find where the points are on the canvas. */
+  project() {
+    const { points, places, zoom, shift } = this;
     const { width, height } = this.room;
     const [[x0, x1], [y0, y1]] = this.limits;
-    return {
-      x: MARGIN.left + this.shift.x + ((this.points[2 * point] - x0) / (x1 - x0)) * width * this.zoom,
-      y: MARGIN.top + this.shift.y + (1 - (this.points[2 * point + 1] - y0) / (y1 - y0)) * height * this.zoom,
-    };
+    const [across, down] = [(width * zoom) / (x1 - x0), (height * zoom) / (y1 - y0)];
+    const [left, bottom] = [MARGIN.left + shift.x, MARGIN.top + shift.y + height * zoom];
+    for (let at = 0; at < points.length; at += 2) {
+      places[at] = left + (points[at] - x0) * across;
+      places[at + 1] = bottom - (points[at + 1] - y0) * down;
+    }
+  }
+
+  /** @param {number} point */
+  place(point) {
+    return { x: this.places[2 * point], y: this.places[2 * point + 1] };
   }
 
   draw() {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (!width) return;
+    this.project();
     const context = sized(this.base, width, height);
     this.drawAxes(context, width, height);
     context.save();
     context.beginPath();
     context.rect(MARGIN.left, MARGIN.top, this.room.width, this.room.height);
     context.clip();
-    const size = this.names.length > 5000 ? 1.6 * Math.min(this.zoom ** 0.5, 3) : 3;
-    context.globalAlpha = this.names.length > 5000 ? 0.6 : 0.85;
-    for (let point = 0; point < this.names.length; point++) {
-      const { x, y } = this.place(point);
-      if (x < MARGIN.left || y < MARGIN.top || x > width || y > height) continue;
-      context.fillStyle = this.colourOf(point);
-      context.fillRect(x - size / 2, y - size / 2, size, size);
-    }
-    context.globalAlpha = 1;
+    context.drawImage(this.picture(), 0, 0, width, height);
     this.drawFound(context);
     context.restore();
     this.drawCursor();
+  }
+
+  /** The points alone: fifty thousand set as pixels take a fraction of the time that as many rectangles take. */
+  picture() {
+    const { dots, places, index, pixels } = this;
+    [dots.width, dots.height] = [this.base.width, this.base.height];
+    const context = /** @type {CanvasRenderingContext2D} */ (dots.getContext("2d"));
+    const image = context.createImageData(dots.width, dots.height);
+    const data = new Uint32Array(image.data.buffer);
+    const crowded = this.names.length > 5000;
+    const size = Math.max(1, Math.floor((crowded ? Math.min(1.6 * this.zoom ** 0.5, 4) : 3) * devicePixelRatio));
+    // Where points crowd, they let a little of the paper through.
+    const opacity = crowded ? 0xd0ffffff : 0xffffffff;
+    for (let point = 0; point < index.length; point++) {
+      const left = Math.round(places[2 * point] * devicePixelRatio - size / 2);
+      const top = Math.round(places[2 * point + 1] * devicePixelRatio - size / 2);
+      if (left < 0 || top < 0 || left + size > dots.width || top + size > dots.height) continue;
+      const pixel = pixels[index[point]] & opacity;
+      for (let y = top; y < top + size; y++) {
+        for (let x = left; x < left + size; x++) data[y * dots.width + x] = pixel;
+      }
+    }
+    context.putImageData(image, 0, 0);
+    return dots;
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} width @param {number} height */
@@ -289,11 +327,11 @@ class Plot {
   /** @param {number} x @param {number} y */
   pointAt(x, y) {
     if (this.pinned) return;
-    let [best, nearest] = [-1, REACH];
-    for (let point = 0; point < this.names.length; point++) {
-      const place = this.place(point);
-      const distance = Math.hypot(place.x - x, place.y - y);
-      if (distance < nearest) [best, nearest] = [point, distance];
+    const { places } = this;
+    let [best, nearest] = [-1, REACH ** 2];
+    for (let at = 0; at < places.length; at += 2) {
+      const distance = (places[at] - x) ** 2 + (places[at + 1] - y) ** 2;
+      if (distance < nearest) [best, nearest] = [at / 2, distance];
     }
     if (best >= 0 && best !== this.chosen) this.choose(best);
   }
@@ -348,6 +386,12 @@ class Plot {
     this.zoom = zoom;
     this.redraw();
   }
+}
+
+/** A colour of the page as a canvas pixel. @param {string} colour such as `rgb(1, 2, 3)` */
+function pixelOf(colour) {
+  const [r, g, b] = (colour.match(/\d+/g) ?? ["0", "0", "0"]).map(Number);
+  return (255 << 24) | (b << 16) | (g << 8) | r;
 }
 
 /** The least and the greatest of a coordinate, with a little air. @param {Float32Array} points @param {number} axis */

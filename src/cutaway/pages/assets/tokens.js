@@ -65,8 +65,9 @@ export class TokenText {
     this.tops = [];
     /** @type {{background: (token: number) => string, ink?: (token: number) => string} | null} */
     this.colours = null;
+    this.width = 0;
     new ResizeObserver(() => {
-      this.tops = this.spans.map((span) => span.offsetTop - this.element.offsetTop);
+      this.measure();
       this.repaint();
     }).observe(this.element);
     this.element.addEventListener("scroll", () => this.repaint());
@@ -135,10 +136,17 @@ export class TokenText {
     this.marked.set(name, token ?? -1);
   }
 
+  /** Note where the tokens stand: asking for each whenever the pointer moves would take longer than a frame. */
+  measure() {
+    this.width = this.element.clientWidth;
+    this.tops = this.spans.map((span) => span.offsetTop - this.element.offsetTop);
+  }
+
   /** Scroll so far that a token can be seen, but not the page. @param {number} token */
   reveal(token) {
     const span = this.spans[token];
     if (!span) return;
+    if (this.width !== this.element.clientWidth) this.measure();
     const top = this.tops[token];
     const box = this.element;
     if (top < box.scrollTop || top + span.offsetHeight > box.scrollTop + box.clientHeight) {
