@@ -25,6 +25,7 @@ def alone(view: Callable[P, View]) -> Callable[P, Iterator[str]]:
     def page_of_it(*args: P.args, **kwargs: P.kwargs) -> Iterator[str]:
         return page(view(*args, **kwargs))
 
+    page_of_it.__name__ = page_of_it.__qualname__ = view.__name__.replace("_view", "_page")
     page_of_it.__doc__ = view.__doc__
     return page_of_it
 
