@@ -100,11 +100,18 @@ class ObservedGPT(GPT):
         # In a tuple, so that it does not count as a part with parameters of its own.
         self._inner = (model,)
 
-    def hidden(self, idx: Tensor, *, cache: KVCache | None = None, observer: Observer | None = None) -> Tensor:
+    def hidden(
+        self,
+        idx: Tensor,
+        documents: Tensor | None = None,
+        *,
+        cache: KVCache | None = None,
+        observer: Observer | None = None,
+    ) -> Tensor:
         """The final hidden states, seen by its own observer first and then by the given one."""
-        positions, _ = self._place(idx, cache)
+        positions, _ = self._place(idx, documents, cache)
         chain = Chain(self._observe(idx, positions), observer)
-        return self._inner[0].hidden(idx, cache=cache, observer=chain)
+        return self._inner[0].hidden(idx, documents, cache=cache, observer=chain)
 
 
 @torch.no_grad()
