@@ -13,6 +13,9 @@ SIZE, SMALLEST_SIZE = 8.0, 5.5
 AIRY = 2.5
 """The distance in sizes of numbers in a column of which most are left out."""
 
+ASCENT = 0.8
+"""How far most letters rise, in sizes of their font."""
+
 GAP = 3.0
 """Points between two labels side by side."""
 
@@ -94,7 +97,11 @@ def chosen(labels: Labels, step: int, size: float, *, upright: bool = False) -> 
 
 def put_across(axes: Any, ticks: Ticks, name: str = "") -> None:
     """Set the labels and the name of the horizontal axis."""
-    axes.set_xticks(ticks.places, ticks.texts, rotation=90 if ticks.upright else 0, fontsize=ticks.size)
+    side = {"rotation": 90} if ticks.upright else {"verticalalignment": "baseline"}
+    axes.set_xticks(ticks.places, ticks.texts, fontsize=ticks.size, **side)
+    if not ticks.upright:
+        # On one line, whatever reaches above or below it: `Ġ` is taller than `o`.
+        axes.tick_params(axis="x", pad=ASCENT * ticks.size + 3)
     axes.set_xlabel(glyphs.visible(name))
 
 
