@@ -70,9 +70,7 @@ def floats(values: ArrayLike, what: str, *, ndim: int) -> Floats:
         array = given.astype(np.float32)
     # What is too large for float32 has become infinite too.
     if np.isinf(array).any():
-        raise ConfigError(
-            f"{what} has infinite values, which no colour stands for; put NaN where there is none"
-        )
+        raise ConfigError(f"{what} has infinite values, which no colour stands for; put NaN where there is none")
     return array
 
 
