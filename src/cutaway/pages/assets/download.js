@@ -3,6 +3,7 @@
 
 import { h } from "./elements.js";
 import { pageColour } from "./colour.js";
+import { fromBase64 } from "./packed.js";
 
 /** @param {string} title @param {string} ending @param {Blob} blob */
 export function save(title, ending, blob) {
@@ -61,7 +62,9 @@ export function png(title, canvases) {
     context.drawImage(canvas, margin, top);
     top += canvas.height + margin;
   }
-  picture.toBlob((blob) => blob && save(title, "png", blob), "image/png");
+  // At once, not by toBlob: a browser may refuse a file that comes later than the click that asked for it.
+  const [, encoded] = picture.toDataURL("image/png").split(",");
+  save(title, "png", new Blob([fromBase64(encoded)], { type: "image/png" }));
 }
 
 /** Text for SVG. @param {string} text */

@@ -55,7 +55,7 @@ export async function levelsOf(view, name, bits) {
 }
 
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
-function fromBase64(text) {
+export function fromBase64(text) {
   const native = /** @type {{fromBase64?: (text: string) => Uint8Array<ArrayBuffer>}} */ (
     /** @type {unknown} */ (Uint8Array)
   );
