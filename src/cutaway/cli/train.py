@@ -3,13 +3,18 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
 from cutaway.cli import terminal
+from cutaway.cli.app import MISTAKE
 from cutaway.cli.options import Flag
+from cutaway.errors import CutawayError
+
+if TYPE_CHECKING:
+    from cutaway.train.place import Place
 
 train = cyclopts.App(
     name="train",
@@ -48,24 +53,41 @@ def train_command(
     Above the file stand environment variables such as CUTAWAY_TRAIN_STEPS, and above those --set. Ctrl-C and SIGTERM
     save the run before they end it.
     """
+    from cutaway.train.place import Place
+
+    place = Place.from_environment(os.environ)
+    try:
+        return run_from(config, options or TrainOptions(), place)
+    except CutawayError:
+        # Processes share their mistakes, so one on each machine tells of them.
+        if place.is_first_here:
+            raise
+        return MISTAKE
+
+
+def run_from(config: Path, options: TrainOptions, place: "Place") -> int:
+    """Train as the file says; of several processes only the first one speaks."""
     from cutaway.cli.training_progress import show_estimate, training_line
     from cutaway.train.config import TrainConfig
     from cutaway.train.log import LOG
     from cutaway.train.loop import train  # brings torch
     from cutaway.train.signals import StopSignal
 
-    options = options or TrainOptions()
     chosen = TrainConfig.from_toml(config, os.environ, options.set)
     if options.dry_run:
-        show_estimate(chosen, as_json=options.json)
+        show_estimate(chosen, as_json=options.json, silent=not place.is_first)
         return 0
-    terminal.notice(f"{chosen.steps:,} steps at most; losses go to {chosen.out / LOG}")
-    with StopSignal() as stopping, training_line(quiet=options.quiet) as line:
+    say = terminal.notice if place.is_first else lambda text: None
+    say(f"{chosen.steps:,} steps at most; losses go to {chosen.out / LOG}")
+    quiet = options.quiet or not place.is_first
+    with StopSignal(patient=not place.is_alone) as stopping, training_line(quiet=quiet) as line:
         train(chosen, stopping=stopping, watch=line.watch, listeners=[line.listen])
-    if stopping.received is not None:
-        terminal.notice(f"stopped and saved; the same command goes on from {chosen.out / 'latest'}")
+    # Of several processes, another one may have been asked to stop.
+    if stopping.received is not None or line.share < 1:
+        say(f"stopped and saved; the same command goes on from {chosen.out / 'latest'}")
         return stopping.exit_code
-    print(chosen.out)
+    if place.is_first:
+        print(chosen.out)
     return 0
 
 

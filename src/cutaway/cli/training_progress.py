@@ -24,9 +24,12 @@ class TrainingLine:
 
     def __init__(self, bar: "Progress") -> None:
         self.bar, self.task = bar, bar.add_task("starting", total=1.0)
+        self.share = 1.0
+        """The finished part of the run; of one that has nothing left to do, all."""
 
     def watch(self, reading: "Reading") -> None:
         """Show where the run stands."""
+        self.share = reading.share
         self.bar.update(self.task, completed=reading.share, description=in_a_line(reading))
 
     def listen(self, line: Mapping[str, object]) -> None:
@@ -86,11 +89,13 @@ def duration(seconds: float) -> str:
     return f"{seconds // DAY:,.0f} d {seconds % DAY / HOUR:.0f} h"
 
 
-def show_estimate(config: "TrainConfig", *, as_json: bool) -> None:
-    """Print what a run would take."""
+def show_estimate(config: "TrainConfig", *, as_json: bool, silent: bool = False) -> None:
+    """Print what a run would take; a `silent` process only helps to find out."""
     from cutaway.train.estimate import estimate
 
     found = estimate(config, time.monotonic)
+    if silent:
+        return
     if as_json:
         terminal.print_json(asdict(found))
     else:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cutaway.data import Batches, TokenFolder, Tokens
-from cutaway.errors import TrainingError
+from cutaway.errors import ConfigError, TrainingError
 from cutaway.tokenizer import AnyTokenizer, open_tokenizer
 from cutaway.train.config import TrainConfig
 
@@ -82,6 +82,21 @@ def open_sources(config: TrainConfig, tokenizer: AnyTokenizer) -> list[tuple[Tok
         return open_tokens(path, TRAIN, tokenizer, vocab_size)
 
     return [(opened(source.path), source.rows) for source in config.sources]
+
+
+def rows_at_a_time(config: TrainConfig, processes: int) -> int:
+    """The rows that one of so many processes works on at a time.
+
+    Raises: ConfigError when its share of a batch cannot be cut into equal parts.
+    """
+    share = config.rows // processes
+    size = share if config.micro_rows is None else min(share, config.micro_rows)
+    if share % size:
+        raise ConfigError(
+            f"micro_rows={size} does not divide the {share} rows of a batch that each of {processes} processes gets; "
+            "change one of them"
+        )
+    return size
 
 
 def open_held_out(config: TrainConfig, tokenizer: AnyTokenizer) -> dict[str, Tokens]:

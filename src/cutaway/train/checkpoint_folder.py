@@ -2,6 +2,7 @@
 
     RUN/checkpoints/step-000001000/   model.safetensors, config.json and the tokenizer: a model like any other
                                       state.safetensors: what the run remembers besides
+                                      optimizer/: of sharded weights, a file from each process
                                       checkpoint.json: configuration, versions, data, and the checksum of every file
     RUN/latest, RUN/best              links to two of them
 
@@ -23,7 +24,7 @@ from typing import Any
 from cutaway.errors import CheckpointError, TrainingError
 from cutaway.train.checkpoint import RunState, load_run, save_run
 
-FOLDER, RECORD, STATE = "checkpoints", "checkpoint.json", "state.safetensors"
+FOLDER, RECORD, STATE, OPTIMIZER = "checkpoints", "checkpoint.json", "state.safetensors", "optimizer"
 LATEST, BEST = "latest", "best"
 NAME = re.compile(r"step-(\d{9,})")
 UNFINISHED = ".step-"
@@ -62,6 +63,10 @@ class CheckpointFolder:
         """Where the checkpoint of a step belongs."""
         return self.folder / f"step-{step:09}"
 
+    def shares_of(self, step: int) -> Path:
+        """Where several processes write what they remember of their shards, before it becomes part of a checkpoint."""
+        return self.folder / f"{UNFINISHED}{step:09}.shares"
+
     def latest(self) -> Path | None:
         """The newest checkpoint, if there is one."""
         return next(reversed(self.all()), None)
@@ -86,6 +91,7 @@ class CheckpointFolder:
                 raise TrainingError(
                     f"the checkpoint of step {state.step:,} cannot be saved to {self.folder} ({error}); {way_out}"
                 ) from None
+        shutil.rmtree(self.shares_of(state.step), ignore_errors=True)
         self._rotate()
         return path
 
@@ -95,7 +101,11 @@ class CheckpointFolder:
             new = temporary / path.name
             write_model(new)
             save_run(state, new / STATE)
-            checksums = {file.name: file_sha256(file) for file in sorted(new.iterdir())}
+            if (shares := self.shares_of(state.step)).is_dir():
+                shares.rename(new / OPTIMIZER)
+                sync_folder(new / OPTIMIZER)
+            files = [file for file in sorted(new.rglob("*")) if file.is_file()]
+            checksums = {file.relative_to(new).as_posix(): file_sha256(file) for file in files}
             content = json.dumps({**record, "step": state.step, "sha256": checksums}, indent=1, ensure_ascii=False)
             write_synced(new / RECORD, content + "\n")
             sync_folder(new)
@@ -117,13 +127,15 @@ class CheckpointFolder:
                 point(self.out / name, target)
 
 
-def read_checkpoint(path: Path) -> tuple[RunState, Record]:
+def read_checkpoint(path: Path, *, check: bool = True) -> tuple[RunState, Record]:
     """The state in a checkpoint and what it says of itself, after every file was found to be as it was written.
+
+    Without `check`, as when another process sees to that, they are not looked at.
 
     Raises: TrainingError when a file is missing or altered.
     """
     record = read_record(path)
-    for name, checksum in record["sha256"].items():
+    for name, checksum in record["sha256"].items() if check else ():
         file = path / name
         if not file.is_file() or file_sha256(file) != checksum:
             raise TrainingError(f"{file} is missing or damaged; delete {path} to go on from the checkpoint before it")

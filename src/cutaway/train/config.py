@@ -25,6 +25,7 @@ MAX_COUNT = 1 << 40
 MAX_ROWS = 1 << 16
 OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("wsd", "cosine")
+PARALLEL = ("ddp", "fsdp")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -144,7 +145,9 @@ class TrainConfig:
     threads: int = 1
     """CPU cores to use: on parts of a batch side by side, or on each multiplication where that cannot be."""
     micro_rows: int | None = None
-    """Rows that are worked on at a time, the gradients of which add up to the batch's; None means all."""
+    """Rows that a process works on at a time, the gradients of which add up to the batch's; None means all."""
+    parallel: str = "ddp"
+    """Under torchrun: `ddp` has the network in every process, `fsdp` a share of it, for networks too large for one."""
     log_every: int = 10
     """Steps between two lines of the log."""
     eval_every: int = 250
@@ -175,6 +178,8 @@ class TrainConfig:
         self._check_machine()
         if self.lora is not None and self.init == SCRATCH:
             raise ConfigError("lora adds to a checkpoint; name one by init")
+        if self.parallel == "fsdp":
+            self._check_sharding()
         if self.rows % self.part_rows:
             raise ConfigError(f"micro_rows={self.micro_rows} does not divide the {self.rows} rows of a batch")
 
@@ -205,11 +210,18 @@ class TrainConfig:
         check_text("init", self.init)
         check_text("device", self.device)
         check_choice("precision", self.precision, PRECISIONS)
+        check_choice("parallel", self.parallel, PARALLEL)
         check_integer("threads", self.threads, 1, 1 << 10)
         for name in ("by_document", "compile", "recompute", "background_checkpoints", "tensorboard"):
             check_flag(name, getattr(self, name))
         if self.wandb is not None:
             check_text("wandb", self.wandb)
+
+    def _check_sharding(self) -> None:
+        if self.lora is not None:
+            raise ConfigError("lora learns too little to be shared out; leave parallel at ddp")
+        if self.background_checkpoints:
+            raise ConfigError("background_checkpoints would talk between the steps of fsdp; leave one of them out")
 
     @property
     def rows(self) -> int:

@@ -7,6 +7,7 @@ from cutaway.anatomy import anatomy
 from cutaway.train.config import TrainConfig
 from cutaway.train.device import peak_memory_bytes
 from cutaway.train.loop import workers_for
+from cutaway.train.processes import joined
 from cutaway.train.run import Run
 
 MEASURED_STEPS = 2
@@ -39,8 +40,8 @@ def estimate(config: TrainConfig, clock: Callable[[], float]) -> Estimate:
 
     Raises: CutawayError when the run could not start.
     """
-    with workers_for(config) as workers:
-        run = Run(config, workers, clock)
+    with joined() as processes, workers_for(config, processes) as workers:
+        run = Run(config, workers, clock, processes)
         run.train_step()  # the first is slower: memory is fetched, kernels are made
         began_s = clock()
         for _ in range(MEASURED_STEPS):

@@ -1,8 +1,9 @@
 """How well a model predicts text it has never seen."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from cutaway.data import Tokens
 from cutaway.errors import TrainingError
 from cutaway.model import GPT
 from cutaway.tokenizer import AnyTokenizer
+from cutaway.train.processes import ALONE, Processes
 
 BATCH_TOKENS = 8192
 """Read together: enough to keep a GPU busy."""
@@ -48,23 +50,53 @@ def bits_per_byte(model: GPT, tokens: Tokens | NDArray[np.uint16], sizes: Tensor
 
 
 @torch.no_grad()
-def evaluate(model: GPT, tokens: Tokens | NDArray[np.uint16], sizes: Tensor, windows: int | None = None) -> Evaluation:
+def evaluate(
+    model: GPT,
+    tokens: Tokens | NDArray[np.uint16],
+    sizes: Tensor,
+    windows: int | None = None,
+    *,
+    processes: Processes = ALONE,
+    loss_of: Callable[[Tensor, Tensor], float] | None = None,
+) -> Evaluation:
     """Loss and bits per byte of a text, read in windows of the model's context with nothing known before each.
 
-    Every token but the very first is predicted once. With `windows`, only so many, evenly spread, are read.
+    Every token but the very first is predicted once. With `windows`, only so many, evenly spread, are read. Several
+    processes take turns. `loss_of` sums up the loss of some rows in place of the model's own `summed_loss`.
 
     Raises: TrainingError when there is nothing to predict.
     """
     text = tokens if isinstance(tokens, Tokens) else Tokens.of(tokens)
-    nats, count, size = 0.0, 0, 0
-    for block in blocks(text, model.config.block_size, windows):
+    nats, count, size = 0.0, 0.0, 0.0
+    loss_of = loss_of or partial(summed_loss, model)
+    for block, counts in turns(blocks(text, model.config.block_size, windows), processes):
         targets = block[:, 1:]
-        nats += summed_loss(model, block[:, :-1].to(model.device), targets.to(model.device))
-        count += targets.numel()
-        size += int(sizes[targets].sum())
+        loss = loss_of(block[:, :-1].to(model.device), targets.to(model.device))
+        if counts:
+            nats += loss
+            count += targets.numel()
+            size += int(sizes[targets].sum())
+    nats, count, size = processes.sum(nats, count, size)
     if not size:
         raise TrainingError(f"{len(tokens):,} tokens hold no text to predict; give a longer held-out text")
     return Evaluation(loss=nats / count, bits_per_byte=nats / math.log(2) / size)
+
+
+def turns(every: Iterable[Tensor], processes: Processes) -> Iterator[tuple[Tensor, bool]]:
+    """The blocks that this process reads, and whether each counts.
+
+    In the last round there may be too few. Then some read the first of them once more, for nothing: sharded weights
+    are brought together by all at the same time.
+    """
+    together: list[Tensor] = []
+    for block in every:
+        together.append(block)
+        if len(together) == processes.world_size:
+            yield together[processes.rank], True
+            together = []
+    if together:
+        counts = processes.rank < len(together)
+        yield together[processes.rank if counts else 0], counts
 
 
 def summed_loss(model: GPT, idx: Tensor, targets: Tensor) -> float:

@@ -23,7 +23,9 @@ class Journal:
         return self.measured[1] if self.measured and self.measured[0] == self.run.step else None
 
     def report(self, **values: object) -> None:
-        """Log these values of the present moment."""
+        """Log these values of the present moment; of several processes, the first does."""
+        if not self.run.processes.is_first:
+            return
         line = {"step": self.run.step, "elapsed_s": round(self.run.elapsed_s, 1), **values}
         self.log.append(**line)
         for listener in self.listeners:
@@ -53,4 +55,5 @@ class Journal:
         self.measured = (self.run.step, loss)
         improved = loss < self.best_loss
         self.best_loss = min(loss, self.best_loss)
-        return improved
+        # What the best was is read from a disk, which may be slow to show it to others.
+        return self.run.processes.first(improved) > 0

@@ -4,14 +4,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
+from pathlib import Path
 
 from cutaway.model import GPT
+from cutaway.train.checkpoint_folder import step_of
 from cutaway.train.config import TrainConfig
 from cutaway.train.device import choose_device
 from cutaway.train.journal import Journal
 from cutaway.train.log import Listener
 from cutaway.train.meter import Reading
-from cutaway.train.run import Clock, Run
+from cutaway.train.processes import ALONE, Clock, Processes, joined
+from cutaway.train.run import Run
 from cutaway.train.tensorboard import tensorboard
 from cutaway.train.wandb import wandb
 from cutaway.train.workers import Workers
@@ -28,18 +31,23 @@ def train(
     """Train from the start, or on from the last checkpoint, to the end; the finished model, in eval mode.
 
     After every step `stopping` is asked whether to save and leave before the end, and `watch` is shown where the run
-    stands. Each line of the log also goes to the listeners.
+    stands. Each line of the log also goes to the listeners. Under torchrun all processes decide alike, and only the
+    first one writes and has listeners. With FSDP each has just its shards of the finished model.
 
     Raises: TrainingError when data or a checkpoint cannot be used, or the loss is no number any more.
     """
     with ExitStack() as stack:
-        run = Run(config, stack.enter_context(workers_for(config)), clock)
-        run.checkpoints.prepare()
-        doors = (stack.enter_context(door(config)) for door in (tensorboard, wandb))
-        journal = Journal(run, [*listeners, *chain.from_iterable(doors)])
-        if (latest := run.checkpoints.latest()) is not None:
+        processes = stack.enter_context(joined())
+        run = Run(config, stack.enter_context(workers_for(config, processes)), clock, processes)
+        with processes.one_fate():
+            if processes.is_first:
+                run.checkpoints.prepare()
+            doors = (stack.enter_context(door(config)) for door in (tensorboard, wandb) if processes.is_first)
+            journal = Journal(run, [*listeners, *chain.from_iterable(doors)])
+        if (latest := latest_of(run)) is not None:
             run.load(latest)
-        journal.log.forget_after(run.step)
+        if processes.is_first:
+            journal.log.forget_after(run.step)
         stack.callback(run.writing.wait)
         to_the_end(run, journal, stopping, watch)
         if run.progress < 1:
@@ -52,7 +60,7 @@ def train(
 def to_the_end(run: Run, journal: Journal, stopping: Callable[[], bool], watch: Callable[[Reading], None]) -> None:
     """Step after step until the run is over; now and then log, evaluate, sample and save."""
     config, saved_s = run.config, run.elapsed_s
-    while run.progress < 1 and not stopping():
+    while run.progress < 1 and not run.processes.meet(stopping()):
         run.train_step()
         watch(run.reading())
         if run.outcome.skipped:
@@ -78,10 +86,20 @@ def finish(run: Run, journal: Journal) -> None:
     )
 
 
-def workers_for(config: TrainConfig) -> Workers:
-    """Threads that take whole parts of a batch, unless chance is involved: who drew first would change the result."""
-    on_cpu = choose_device(config.device).type == "cpu"
-    return Workers(config.threads, whole=on_cpu and not config.model.dropout)
+def latest_of(run: Run) -> Path | None:
+    """The newest checkpoint that the first process sees: on a shared disk, others may see it a little later."""
+    latest = run.checkpoints.latest()
+    step = run.processes.first(-1 if latest is None else step_of(latest))
+    return None if step < 0 else run.checkpoints.path_of(int(step))
+
+
+def workers_for(config: TrainConfig, processes: Processes = ALONE) -> Workers:
+    """Threads that take whole parts of a batch, unless chance is involved: who drew first would change the result.
+
+    Nor where there are other processes: they exchange the gradients of one part after the other.
+    """
+    whole = processes.is_alone and choose_device(config.device).type == "cpu" and not config.model.dropout
+    return Workers(config.threads, whole=whole)
 
 
 def is_due(step: int, every: int | None) -> bool:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from cutaway.train.sharding import laid_out_like, whole
+
 # This quintic brings every singular value near 1 in five steps: Jordan et al. chose it to be steep at zero.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
@@ -67,10 +69,12 @@ class Muon(Optimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(weight)
         momentum = state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-        ahead = weight.grad.lerp(momentum, group["momentum"])
+        # An orthogonal matrix is made of a whole one. Where weights are sharded, each process makes all of it and takes
+        # its share: that costs a hundredth of the step, and sending it around would cost more.
+        ahead = whole(weight.grad.lerp(momentum, group["momentum"]))
         matrices = ahead.view(group["stacked"], -1, weight.shape[1])
         # A tall matrix needs the longer step to change what comes out of it as much as a square one does.
         size = group["lr"] * max(1.0, matrices.shape[-2] / matrices.shape[-1]) ** 0.5
         update = orthogonalized(matrices.bfloat16() if weight.is_cuda else matrices).to(weight.dtype)
         weight.mul_(1 - group["lr"] * group["weight_decay"])
-        weight.add_(update.reshape(weight.shape), alpha=-size)
+        weight.add_(laid_out_like(update.reshape(weight.shape), weight), alpha=-size)

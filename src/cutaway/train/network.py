@@ -13,6 +13,7 @@ from cutaway.tokenizer import AnyTokenizer
 from cutaway.train.block_attention import attend_in_blocks
 from cutaway.train.config import TrainConfig
 from cutaway.train.lora import adapt
+from cutaway.train.sharding import laid_out_like
 from cutaway.train.shorthand import SCRATCH
 from cutaway.weights import load_model, load_tokenizer
 
@@ -58,7 +59,7 @@ def copy_weights(source: GPT, target: GPT) -> None:
     if shapes[0] != shapes[1]:
         raise TrainingError("the checkpoint holds another shape of model; choose another `out`, or the same model")
     for name, parameter in target.named_parameters():
-        parameter.copy_(source.get_parameter(name))
+        parameter.copy_(laid_out_like(source.get_parameter(name).to(parameter.device), parameter))
 
 
 def recompute_layers(model: GPT) -> None:
@@ -68,6 +69,12 @@ def recompute_layers(model: GPT) -> None:
     """
     for block in model.h:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+
+def compile_layers(model: GPT) -> None:
+    """Translate each layer by itself, once for all of them, by `torch.compile`."""
+    for block in model.h:
+        block.forward = torch.compile(block.forward)
 
 
 def compiled(hidden: Callable[..., Tensor], wanted: bool) -> Callable[..., Tensor]:

@@ -9,6 +9,7 @@ from torch.optim import AdamW, Optimizer
 from cutaway.errors import TrainingError
 from cutaway.train.config import OptimizerConfig
 from cutaway.train.muon import Each, Muon
+from cutaway.train.sharding import laid_out_like
 
 Groups = list[dict[str, Any]]
 
@@ -57,7 +58,9 @@ class Optimizers:
             if name not in self.parameters:
                 raise TrainingError(f"the saved optimizer remembers {name!r}, which this model does not have")
             parameter = self.parameters[name]
-            owners[parameter].state[parameter][what] = value.to(parameter.device, copy=True)
+            # A number such as how many steps were taken is the same everywhere.
+            share = laid_out_like(value.to(parameter.device), parameter) if value.shape == parameter.shape else value
+            owners[parameter].state[parameter][what] = share.to(parameter.device, copy=True)
 
 
 def optimizers(parameters: Mapping[str, nn.Parameter], config: OptimizerConfig, each: Each) -> Iterator[Optimizer]:

@@ -8,9 +8,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignal:
-    """Whether somebody has asked the process to stop, while the `with` lasts; a second time ends it at once."""
+    """Whether somebody has asked the process to stop, while the `with` lasts; a second time ends it at once.
 
-    def __init__(self) -> None:
+    With `patient`, it does not: one of several processes may be told by torchrun what it has heard already.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.patient = patient
         self.received: int | None = None
 
     def __call__(self) -> bool:
@@ -23,7 +27,7 @@ class StopSignal:
         return 0 if self.received is None else 128 + self.received
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is not None and not self.patient:
             raise KeyboardInterrupt
         self.received = number
 
