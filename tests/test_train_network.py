@@ -6,10 +6,12 @@ import time
 import pytest
 import torch
 
+from cutaway.config import GPTConfig
 from cutaway.errors import ConfigError, MissingExtraError
 from cutaway.model import GPT
 from cutaway.train import tensorboard as door
-from cutaway.train.config import OptimizerConfig
+from cutaway.train.batches import suitable_rows
+from cutaway.train.config import OptimizerConfig, Source
 from cutaway.train.device import autocast, choose_device, peak_memory_bytes
 from cutaway.train.loop import train, workers_for
 from cutaway.train.network import recompute_layers
@@ -136,3 +138,27 @@ def test_without_tensorboard_its_extra_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'cutaway\[train\]'"):
         train(tiny_run(folder, tmp_path / "run", tensorboard=True))
+
+
+def test_by_default_all_cores_take_parts_that_suit_them(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    config = tiny_run(
+        folder, tmp_path, threads=None, micro_rows=None, sources=(Source(path=folder / "text.npy", rows=12),)
+    )
+    with workers_for(config) as workers:
+        assert (workers.side_by_side, workers.at_once) == (True, 3)
+        assert Run(config, workers, time.monotonic).part_rows == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "block_size", "at_once", "expected"),
+    [(12, 256, 2, 3), (12, 256, 1, 4), (24, 256, 2, 4), (2, 512, 1, 2), (2, 512, 2, 1), (3, 4096, 2, 1), (7, 64, 2, 7)],
+)
+def test_parts_are_as_large_as_the_caches_and_as_many_as_the_threads(rows, block_size, at_once, expected):
+    assert suitable_rows(rows, block_size, at_once) == expected
+
+
+def test_a_large_network_is_not_held_by_every_thread(folder, tmp_path):
+    config = tiny_run(folder, tmp_path, threads=2, model=GPTConfig.preset("gpt2"))
+    with workers_for(config) as workers:
+        assert not workers.side_by_side

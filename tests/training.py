@@ -29,6 +29,7 @@ def tiny_run(folder, out, **changes):
         "tokenizer": folder,
         "out": out,
         "steps": 6,
+        "threads": 1,
         "micro_rows": 2,
         "eval_windows": 2,
         "device": "cpu",

@@ -13,6 +13,8 @@ from cutaway.tokenizer import AnyTokenizer, open_tokenizer
 from cutaway.train.config import TrainConfig
 
 TRAIN, VALIDATION = "train", "validation"
+PART_TOKENS = 1024
+"""Of a part of a batch on a CPU, at most; rows that are longer come one at a time."""
 
 
 def read_tokens(path: Path, vocab_size: int) -> NDArray[np.uint16]:
@@ -84,19 +86,28 @@ def open_sources(config: TrainConfig, tokenizer: AnyTokenizer) -> list[tuple[Tok
     return [(opened(source.path), source.rows) for source in config.sources]
 
 
-def rows_at_a_time(config: TrainConfig, processes: int) -> int:
-    """The rows that one of so many processes works on at a time.
+def rows_at_a_time(config: TrainConfig, processes: int, device: torch.device, at_once: int = 1) -> int:
+    """The rows in a part of the batch, for one of so many processes that works on `at_once` parts.
 
     Raises: ConfigError when its share of a batch cannot be cut into equal parts.
     """
     share = config.rows // processes
-    size = share if config.micro_rows is None else min(share, config.micro_rows)
+    if config.micro_rows is None:
+        return share if device.type != "cpu" else suitable_rows(share, config.model.block_size, at_once)
+    size = min(share, config.micro_rows)
     if share % size:
         raise ConfigError(
             f"micro_rows={size} does not divide the {share} rows of a batch that each of {processes} processes gets; "
             "change one of them"
         )
     return size
+
+
+def suitable_rows(rows: int, block_size: int, at_once: int) -> int:
+    """The rows of a part, so that a CPU's caches hold much of it, and each of `at_once` threads has as many parts."""
+    sizes = [size for size in range(1, rows + 1) if rows % size == 0 and size * block_size <= PART_TOKENS] or [1]
+    fair = [size for size in sizes if rows // size % at_once == 0]
+    return max(fair or sizes)
 
 
 def open_held_out(config: TrainConfig, tokenizer: AnyTokenizer) -> dict[str, Tokens]:

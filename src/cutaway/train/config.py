@@ -142,10 +142,12 @@ class TrainConfig:
     """Translate the network by `torch.compile` first: slow to begin, fast on GPUs."""
     recompute: bool = False
     """Keep only what enters each layer, and compute the rest again for the gradient: less memory, a third slower."""
-    threads: int = 1
-    """CPU cores to use: on parts of a batch side by side, or on each multiplication where that cannot be."""
+    threads: int | None = None
+    """CPU cores to use, on parts of a batch side by side, or on each multiplication where that cannot be; None means
+    all, or as many as OMP_NUM_THREADS says."""
     micro_rows: int | None = None
-    """Rows that a process works on at a time, the gradients of which add up to the batch's; None means all."""
+    """Rows that a process works on at a time, the gradients of which add up to the batch's; None means all on a GPU,
+    and on a CPU as many as suit its cores."""
     parallel: str = "ddp"
     """Under torchrun: `ddp` has the network in every process, `fsdp` a share of it, for networks too large for one."""
     log_every: int = 10
@@ -180,7 +182,7 @@ class TrainConfig:
             raise ConfigError("lora adds to a checkpoint; name one by init")
         if self.parallel == "fsdp":
             self._check_sharding()
-        if self.rows % self.part_rows:
+        if self.micro_rows is not None and self.rows % self.micro_rows:
             raise ConfigError(f"micro_rows={self.micro_rows} does not divide the {self.rows} rows of a batch")
 
     def _check_pace(self) -> None:
@@ -211,7 +213,8 @@ class TrainConfig:
         check_text("device", self.device)
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("parallel", self.parallel, PARALLEL)
-        check_integer("threads", self.threads, 1, 1 << 10)
+        if self.threads is not None:
+            check_integer("threads", self.threads, 1, 1 << 10)
         for name in ("by_document", "compile", "recompute", "background_checkpoints", "tensorboard"):
             check_flag(name, getattr(self, name))
         if self.wandb is not None:
@@ -227,11 +230,6 @@ class TrainConfig:
     def rows(self) -> int:
         """Rows of a batch."""
         return sum(source.rows for source in self.sources)
-
-    @property
-    def part_rows(self) -> int:
-        """Rows that are worked on at a time."""
-        return self.rows if self.micro_rows is None else self.micro_rows
 
     @property
     def tokens_per_step(self) -> int:

@@ -60,7 +60,7 @@ class Replicas(Whole):
         super().__init__(model, config)
         # Gradients that lie in the buckets need no second copy.
         self.replica = nn.parallel.DistributedDataParallel(self.objective, gradient_as_bucket_view=True)
-        self.settle(rows_at_a_time(config, processes.world_size), config)
+        self.settle(rows_at_a_time(config, processes.world_size, model.device), config)
 
     def settle(self, rows: int, config: TrainConfig) -> None:
         """Take a step that does not count.

@@ -6,6 +6,9 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
+import torch
+
+from cutaway.anatomy import anatomy
 from cutaway.model import GPT
 from cutaway.train.checkpoint_folder import step_of
 from cutaway.train.config import TrainConfig
@@ -18,6 +21,9 @@ from cutaway.train.run import Run
 from cutaway.train.tensorboard import tensorboard
 from cutaway.train.wandb import wandb
 from cutaway.train.workers import Workers
+
+MAX_GRADIENT_BYTES = 1 << 28
+"""For the gradients that threads hold of their own, all together."""
 
 
 def train(
@@ -96,10 +102,13 @@ def latest_of(run: Run) -> Path | None:
 def workers_for(config: TrainConfig, processes: Processes = ALONE) -> Workers:
     """Threads that take whole parts of a batch, unless chance is involved: who drew first would change the result.
 
-    Nor where there are other processes: they exchange the gradients of one part after the other.
+    Nor where there are other processes, which exchange the gradients of one part after the other, nor with a large
+    network, of which each thread would hold all gradients.
     """
-    whole = processes.is_alone and choose_device(config.device).type == "cpu" and not config.model.dropout
-    return Workers(config.threads, whole=whole)
+    threads = config.threads or torch.get_num_threads()
+    on_cpu = choose_device(config.device).type == "cpu"
+    small = 4 * threads * anatomy(config.model).parameters <= MAX_GRADIENT_BYTES
+    return Workers(threads, whole=processes.is_alone and on_cpu and small and not config.model.dropout)
 
 
 def is_due(step: int, every: int | None) -> bool:

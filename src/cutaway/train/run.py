@@ -64,7 +64,7 @@ class Run:
                 world_size=processes.world_size,
                 by_document=config.by_document,
             )
-            self.part_rows = rows_at_a_time(config, processes.world_size)
+            self.part_rows = rows_at_a_time(config, processes.world_size, self.device, workers.at_once)
             self.held_out = open_held_out(config, self.tokenizer)
             self.token_bytes = token_bytes(self.tokenizer)
             self.data = data_of(config)

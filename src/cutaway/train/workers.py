@@ -20,6 +20,7 @@ class Workers:
 
     def __init__(self, threads: int, *, whole: bool = True) -> None:
         self.side_by_side = whole and threads > 1
+        self.at_once = threads if self.side_by_side else 1
         self._before = torch.get_num_threads()
         torch.set_num_threads(1 if self.side_by_side else threads)
         self._pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
