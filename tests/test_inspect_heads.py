@@ -26,9 +26,17 @@ def pattern_looking(back):
 
 @pytest.mark.parametrize(("back", "kind"), [(1, 0), (N, 1), (N - 1, 2)])
 def test_a_head_that_looks_where_its_kind_looks_scores_1_and_0_elsewhere(back, kind):
-    scores = looked_at(pattern_looking(back), N)[:, 0, 0]
+    scores = looked_at(pattern_looking(back), N)[:3, 0, 0]
     assert scores[kind] == 1
     assert scores.sum() == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("places", range(N))
+def test_a_head_that_looks_further_on_is_told_by_how_far(places):
+    scores = looked_at(pattern_looking(N - places), N)[1:, 0, 0]
+    assert scores.shape == (N,)
+    assert scores.argmax() == places
+    assert scores[places] == 1
 
 
 @pytest.mark.parametrize("start", [None, 3])
@@ -65,6 +73,8 @@ def test_scores_are_the_attention_where_the_definition_says(named):
         first += losses[: len(row) - N - 1]
         repeated += losses[len(row) - N :]
     assert found.scores.values == pytest.approx(expected, abs=1e-6)
+    assert found.after.values[..., 0] == pytest.approx(expected[1], abs=1e-6)
+    assert found.after.values[..., 1] == pytest.approx(expected[2], abs=1e-6)
     assert found.chance == pytest.approx(np.mean(even))
     assert found.first_loss == pytest.approx(np.mean(first), abs=1e-5)
     assert found.repeated_loss == pytest.approx(np.mean(repeated), abs=1e-5)
