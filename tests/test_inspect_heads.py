@@ -1,15 +1,19 @@
 """The head detector: on patterns made by hand, against its definition, and on a model that was trained to have them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from cutaway.errors import ConfigError, InspectionError
-from cutaway.inspect import detect_heads, repeated_tokens, trace
+from cutaway.inspect import ablate_heads, detect_heads, edited, repeated_tokens, trace
 from cutaway.inspect.heads import KINDS, looked_at
 from cutaway.language_model import LanguageModel
+from cutaway.weights import load_model
 from tiny import EOT, TOKENIZER, tiny_model
 
+INDUCTION = Path(__file__).parent / "induction"
 N = 6
 
 
@@ -112,3 +116,47 @@ def test_sequences_that_do_not_fit_twice_are_refused(length):
 def test_at_least_one_row_is_needed():
     with pytest.raises(ConfigError, match="rows=0 is out of range"):
         detect_heads(tiny_model(), rows=0)
+
+
+# On a model that was trained to have them: see scripts/train_induction.py
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return load_model(INDUCTION)
+
+
+@pytest.fixture(scope="module")
+def found(trained):
+    return detect_heads(trained)
+
+
+def test_induction_heads_are_found_where_repetition_was_learned(found):
+    best = found.best("induction", 1)[0]
+    assert best["value"] > 0.5
+    # The circuit needs a head in the layer below that tells each token what came before it.
+    assert best["layer"] == 1
+    below = found.of("previous token").at(layer=0)
+    assert below.top(1)[0]["value"] > 0.5
+    assert found.of("induction").at(layer=0).values.max() < 0.2
+
+
+def test_it_predicts_what_repeats_and_nothing_else(found):
+    assert found.first_loss > np.log(32)
+    assert found.repeated_loss < 0.5
+
+
+def test_without_its_induction_heads_it_does_not(trained, found):
+    heads = [row["head"] for row in found.of("induction").at(layer=1).top(4) if row["value"] > 0.2]
+    silenced = detect_heads(edited(trained, [ablate_heads(1, heads)]))
+    assert silenced.repeated_loss > found.repeated_loss + 1
+
+
+def test_without_the_previous_token_head_below_they_no_longer_know_where_to_look(trained, found):
+    below = found.of("previous token").at(layer=0).top(1)[0]["head"]
+    silenced = detect_heads(edited(trained, [ablate_heads(0, below)]))
+    assert silenced.of("induction").values.max() < found.of("induction").values.max() / 2
+
+
+def test_their_profile_peaks_one_place_after(found):
+    assert found.after.at(layer=1).values.argmax(-1).tolist() == [1, 1]
