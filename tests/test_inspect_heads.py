@@ -30,9 +30,17 @@ def pattern_looking(back):
 
 @pytest.mark.parametrize(("back", "kind"), [(1, 0), (N, 1), (N - 1, 2)])
 def test_a_head_that_looks_where_its_kind_looks_scores_1_and_0_elsewhere(back, kind):
-    scores = looked_at(pattern_looking(back), N)[:, 0, 0]
+    scores = looked_at(pattern_looking(back), N)[:3, 0, 0]
     assert scores[kind] == 1
     assert scores.sum() == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("places", range(N))
+def test_a_head_that_looks_further_on_is_told_by_how_far(places):
+    scores = looked_at(pattern_looking(N - places), N)[1:, 0, 0]
+    assert scores.shape == (N,)
+    assert scores.argmax() == places
+    assert scores[places] == 1
 
 
 @pytest.mark.parametrize("start", [None, 3])
@@ -69,6 +77,8 @@ def test_scores_are_the_attention_where_the_definition_says(named):
         first += losses[: len(row) - N - 1]
         repeated += losses[len(row) - N :]
     assert found.scores.values == pytest.approx(expected, abs=1e-6)
+    assert found.after.values[..., 0] == pytest.approx(expected[1], abs=1e-6)
+    assert found.after.values[..., 1] == pytest.approx(expected[2], abs=1e-6)
     assert found.chance == pytest.approx(np.mean(even))
     assert found.first_loss == pytest.approx(np.mean(first), abs=1e-5)
     assert found.repeated_loss == pytest.approx(np.mean(repeated), abs=1e-5)
@@ -142,7 +152,11 @@ def test_without_its_induction_heads_it_does_not(trained, found):
     assert silenced.repeated_loss > found.repeated_loss + 1
 
 
-def test_without_the_previous_token_heads_below_they_no_longer_know_where_to_look(trained, found):
-    heads = [row["head"] for row in found.of("previous token").at(layer=0).top(4) if row["value"] > 0.2]
-    silenced = detect_heads(edited(trained, [ablate_heads(0, heads)]))
+def test_without_the_previous_token_head_below_they_no_longer_know_where_to_look(trained, found):
+    below = found.of("previous token").at(layer=0).top(1)[0]["head"]
+    silenced = detect_heads(edited(trained, [ablate_heads(0, below)]))
     assert silenced.of("induction").values.max() < found.of("induction").values.max() / 2
+
+
+def test_their_profile_peaks_one_place_after(found):
+    assert found.after.at(layer=1).values.argmax(-1).tolist() == [1, 1]

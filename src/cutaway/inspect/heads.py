@@ -10,6 +10,7 @@ Learning and Induction Heads".
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -26,6 +27,8 @@ KINDS = ("previous token", "duplicate token", "induction")
 """Where such a head looks: at the token before; at the same token earlier; at what followed the same token earlier."""
 
 ROWS_AT_ONCE = 4
+FURTHEST = 8
+"""Places after the same token earlier that are looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,11 @@ class HeadScores:
 
     scores: Labelled
     """Kind, layer, head."""
+    after: Labelled
+    """Layer, head, and how many places after the same token earlier: 0 is duplicate token, 1 is induction.
+
+    A head that looks further on does the work of an induction head, with a layer below that brings tokens along.
+    """
     chance: float
     """The score, for each kind, of a head that looks at everything before it alike."""
     first_loss: float
@@ -72,12 +80,23 @@ def detect_heads(model: AnyModel, *, length: int | None = None, rows: int = 8, s
         )
     check_integer("rows", rows, 1, 1 << 16)
     idx = repeated_tokens(n, rows, n_vocab, start=start, seed=seed).to(network.device)
-    scores, losses = torch.zeros(len(KINDS), network.config.n_layer, network.config.n_head), torch.zeros(2)
+    layers, heads = Axis("layer", network.config.n_layer), Axis("head", network.config.n_head)
+    scores, losses = torch.zeros(1 + min(n, FURTHEST), len(layers), len(heads)), torch.zeros(2)
     for part in torch.split(idx, ROWS_AT_ONCE):
         _add_scores(network, part, n, scores, losses)
-    axes = (Axis("kind", KINDS), Axis("layer", network.config.n_layer), Axis("head", network.config.n_head))
+    previous, *after = (scores / rows).numpy()
+    places = Axis("places", len(after))
     return HeadScores(
-        scores=Labelled(title="Attention where such a head looks", values=(scores / rows).numpy(), axes=axes),
+        scores=Labelled(
+            title="Attention where such a head looks",
+            values=np.stack([previous, *after[:2]]),
+            axes=(Axis("kind", KINDS), layers, heads),
+        ),
+        after=Labelled(
+            title="Attention after the same token earlier",
+            values=np.stack(after, axis=-1),
+            axes=(layers, heads, places),
+        ),
         chance=sum(1 / seen for seen in range(idx.shape[1] - n + 1, idx.shape[1] + 1)) / n,
         first_loss=losses[0].item() / rows,
         repeated_loss=losses[1].item() / rows,
@@ -98,12 +117,15 @@ def repeated_tokens(length: int, rows: int, n_vocab: int, *, start: int | None =
 
 
 def looked_at(pattern: Tensor, n: int) -> Tensor:
-    """The attention that a pattern puts where each kind looks, averaged over the repetition's positions.
+    """The attention that a pattern puts on the token before, and on those from the same token earlier onwards.
 
-    Shapes: pattern (B, H, T, T) -> (kinds, B, H)
+    Averaged over the positions of a repetition n tokens long.
+
+    Shapes: pattern (B, H, T, T) -> (1 + places, B, H)
     """
     # A diagonal below the main one holds what each query gives the key that many places before.
-    return torch.stack([pattern.diagonal(-back, 2, 3)[..., -n:].mean(-1) for back in (1, n, n - 1)])
+    distances = [1, *(n - places for places in range(min(n, FURTHEST)))]
+    return torch.stack([pattern.diagonal(-back, 2, 3)[..., -n:].mean(-1) for back in distances])
 
 
 def _add_scores(model: GPT, idx: Tensor, n: int, scores: Tensor, losses: Tensor) -> None:
