@@ -1,4 +1,4 @@
-"""The build hook: compiles the native kernels where there is a compiler, and leaves them quietly out where there is none."""
+"""The build hook: compiles the native kernels where there is a compiler, and quietly leaves them out elsewhere."""
 
 import platform
 import runpy

@@ -315,7 +315,7 @@ def test_an_unknown_tensor_is_refused(name, model):
 
 def test_a_missing_tensor_is_named(model):
     tensors = [(name, array) for name, array in arrays_of(model) if name != "h.2.attn.c_proj.bias"]
-    with pytest.raises(CheckpointError, match="file has no tensor 'h.2.attn.c_proj.bias'"):
+    with pytest.raises(CheckpointError, match=r"file has no tensor 'h\.2\.attn\.c_proj\.bias'"):
         NativeModel(ODD, tensors, threads=1, source="file")
 
 

@@ -81,15 +81,25 @@ def test_the_bundled_model_writes_the_same_tokens_up_to_the_context_and_some_pas
     assert tuple(greedy(NativeReader(load_native("fable"), count), prompt, count)) == tuple(expected)
 
 
-@pytest.mark.parametrize(("precision", "agreement"), [("bfloat16", 0.99), ("int8", 0.99), ("int4", 0.8)])
-def test_rounded_the_bundled_model_still_expects_the_same_tokens(precision, agreement, fable):
+@pytest.fixture(scope="module")
+def written(fable):
+    """Texts as the bundled model writes them, and the log-probabilities of all tokens after each."""
     model, tokenizer = fable
-    params = SamplingParams(max_tokens=240, temperature=1.0, seed=0, n=4, ignore_eot=True)
+    params = SamplingParams(max_tokens=200, seed=0, n=4, ignore_eot=True)
     samples = generate(model, tokenizer, [tokenizer.encode("Once upon a time")], params)[0].samples
-    native = load_native("fable", precision=precision)
     texts = [list(sample.tokens) for sample in samples]
     with torch.inference_mode():
-        expected = model(torch.tensor(texts))[0].flatten(0, 1).argmax(1).numpy()
-    got = native.forward(native.cache(len(texts)), range(len(texts)), texts, [len(text) for text in texts])
-    print("AGREE", precision, (got.argmax(1) == expected).mean(), len(expected))
-    assert (got.argmax(1) == expected).mean() >= agreement
+        return texts, model(torch.tensor(texts))[0].flatten(0, 1).log_softmax(-1)
+
+
+# The model is small and often undecided: in one place of twenty the two likeliest tokens are 5% apart or closer.
+@pytest.mark.parametrize(
+    ("precision", "agreement", "divergence"), [("bfloat16", 0.98, 5e-4), ("int8", 0.95, 3e-3), ("int4", 0.7, 0.15)]
+)
+def test_rounded_the_bundled_model_still_expects_much_the_same(precision, agreement, divergence, written):
+    texts, expected = written
+    native = load_native("fable", precision=precision)
+    counts = [len(text) for text in texts]
+    got = torch.from_numpy(native.forward(native.cache(len(texts)), range(len(texts)), texts, counts)).log_softmax(-1)
+    assert (got.argmax(-1) == expected.argmax(-1)).float().mean() >= agreement
+    assert (expected.exp() * (expected - got)).sum(-1).mean() <= divergence

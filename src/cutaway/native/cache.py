@@ -8,7 +8,7 @@ from cutaway.native.handle import Handle
 
 
 class NativeCache:
-    """The keys and values of some sequences; slot i holds `lengths[i]` tokens at positions 0, 1, 2, …
+    """The keys and values of some sequences; slot i holds `lengths[i]` tokens, from position 0 on.
 
     `NativeModel.cache` makes one. Memory is taken as tokens come, so room that is not used costs nothing.
     """

@@ -102,7 +102,7 @@ def instruction_sets() -> list[str]:
 
     Raises: ConfigError when there is no library.
     """
-    names = []
+    names: list[str] = []
     while name := load_library().cutaway_instruction_set(len(names)):
         names.append(name.decode())
     return names

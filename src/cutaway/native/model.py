@@ -18,7 +18,7 @@ from cutaway.native.handle import Handle
 from cutaway.native.library import Shape, choose_instruction_set, load_library
 
 PRECISIONS = ("float32", "bfloat16", "int8", "int4")
-"""Formats of the weights, in the library's order. Keys and values are float32 with the first, bfloat16 with the rest."""
+"""Formats of weights, in the library's order. Keys and values are float32 with the first, bfloat16 with the rest."""
 
 MAX_THREADS = 1024
 
@@ -159,7 +159,7 @@ class NativeModel:
         fault: bytes | None = self._library.cutaway_model_set(
             self._handle.pointer, tensor.encode(), min(layer, self.config.n_layer), data.ctypes.data, data.size
         )
-        return fault and fault.decode()
+        return fault.decode() if fault else None
 
     def _check(self, cache: NativeCache, slots: Sequence[int], counts: Sequence[int], answers: Sequence[int]) -> None:
         if not len(slots) == len(counts) == len(answers) > 0 or len(set(slots)) < len(slots):
