@@ -22,6 +22,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.parity
+	$(BIN)/python -m benchmarks.native
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -331,6 +333,18 @@ def test_a_missing_tensor_is_named(model):
 def test_a_setting_that_does_not_exist_is_refused(options, message, model):
     with pytest.raises(ConfigError, match=message):
         native_model(model, **options)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory for threads cannot be limited")
+def test_threads_that_the_system_refuses_are_an_error_and_those_that_began_end():
+    code = (
+        "import resource, numpy; from cutaway.config import GPTConfig; from cutaway.native import NativeModel;"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**30,) * 2);"
+        "NativeModel(GPTConfig(block_size=1, vocab_size=1, n_layer=1, n_head=1, n_embd=1), [], threads=1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "the system refused to start threads; use PyTorch" in done.stderr
 
 
 def test_heads_too_large_for_the_kernels_are_refused():

@@ -98,31 +98,42 @@ static void write_bfloat16(const float* tile, int inputs, char* weights) {
 }
 
 // The scale that makes the largest number of a group ±127, or, having one negative step more than positive, -8.
-static uint16_t scale_of(Format format, const float* column, int group) {
-    float extreme = 0;
-    for (int i = 0; i < group; i++) {
-        if (std::fabs(column[i * kBlock]) > std::fabs(extreme)) extreme = column[i * kBlock];
-    }
+static uint16_t scale_of(Format format, float extreme) {
     const float scale = format == kInt8 ? std::fabs(extreme) / 127 : extreme / -8;
     return to_float16(std::clamp(scale, -65504.0f, 65504.0f));
 }
 
-static void write_group(Format format, const float* tile, int first_input, uint16_t* scales, uint8_t* to) {
-    const int group = group_size(format);
+// To the nearest integer, ties to even, for |x| < 2²²: above 1.5 × 2²³ a float has no room for a fraction.
+static int nearest(float x) { return static_cast<int>(x + 12582912.0f - 12582912.0f); }
+
+// One group of inputs for 64 outputs: their scales, and their bytes where the layout wants them.
+static void write_group(Format format, const float* group, int first_input, uint16_t* scales, uint8_t* weights) {
+    const int size = group_size(format);
+    float extreme[kBlock] = {}, inverse[kBlock];
+    for (int i = 0; i < size; i++) {
+        for (int j = 0; j < kBlock; j++) {
+            const float x = group[i * kBlock + j];
+            extreme[j] = std::fabs(x) > std::fabs(extreme[j]) ? x : extreme[j];
+        }
+    }
     for (int j = 0; j < kBlock; j++) {
-        const float* column = tile + (size_t)first_input * kBlock + j;
-        scales[j] = scale_of(format, column, group);
-        const float scale = from_float16(scales[j]), inverse = scale != 0 ? 1 / scale : 0;
-        for (int i = 0; i < group; i++) {
-            const float ideal = column[i * kBlock] * inverse;
-            const int k = first_input + i;
-            if (format == kInt8) {
-                const int q = (int)std::lrint(std::clamp(ideal, -127.0f, 127.0f)) + 128;
-                to[(size_t)(k / 4) * 4 * kBlock + j * 4 + k % 4] = static_cast<uint8_t>(q);
-            } else {
-                const int q = (int)std::lrint(std::clamp(ideal, -8.0f, 7.0f)) + 8;
-                uint8_t& both = to[(size_t)(k / 8) * 4 * kBlock + j * 4 + k % 4];
-                both = static_cast<uint8_t>(k % 8 < 4 ? (both & 0xf0) | q : (both & 0x0f) | q << 4);
+        scales[j] = scale_of(format, extreme[j]);
+        inverse[j] = scales[j] & 0x7fff ? 1 / from_float16(scales[j]) : 0;
+    }
+    const auto rounded = [&](int i, int j, float least, float most) {
+        return nearest(std::min(std::max(group[i * kBlock + j] * inverse[j], least), most));
+    };
+    if (format == kInt8) {
+        for (int i = 0; i < size; i++) {
+            uint8_t* to = weights + (size_t)((first_input + i) / 4) * 4 * kBlock + (first_input + i) % 4;
+            for (int j = 0; j < kBlock; j++) to[4 * j] = static_cast<uint8_t>(rounded(i, j, -127, 127) + 128);
+        }
+    } else {
+        for (int i = 0; i < size; i += i % 4 == 3 ? 5 : 1) {
+            uint8_t* to = weights + (size_t)((first_input + i) / 8) * 4 * kBlock + (first_input + i) % 4;
+            for (int j = 0; j < kBlock; j++) {
+                const int low = rounded(i, j, -8, 7) + 8, high = rounded(i + 4, j, -8, 7) + 8;
+                to[4 * j] = static_cast<uint8_t>(low | high << 4);
             }
         }
     }
@@ -131,18 +142,21 @@ static void write_group(Format format, const float* tile, int first_input, uint1
 bool pack(Team& team, Format format, const Source& source, Matrix& to, int first_output) {
     const int blocks = padded(source.outputs) / kBlock, groups = to.inputs / group_size(format);
     std::atomic<bool> finite{true};
+    const size_t tile_size = format == kFloat32 ? 0 : (size_t)to.inputs * kBlock;
+    std::vector<float> tiles(tile_size * team.size());  // here, where running out of memory can still be told
     team.run([&](int member) {
         const Share share(blocks, member, team.size());
-        std::vector<float> own(format == kFloat32 ? 0 : (size_t)to.inputs * kBlock);
         for (int b = share.begin; b < share.end; b++) {
             const size_t block = first_output / kBlock + b;
             char* weights = to.weights + block * to.block_bytes;
-            float* tile = format == kFloat32 ? reinterpret_cast<float*>(weights) : own.data();
+            float* tile = format == kFloat32 ? reinterpret_cast<float*>(weights) : tiles.data() + member * tile_size;
             if (!gather(source, b * kBlock, to.inputs, tile)) finite = false;
             if (format == kBfloat16) write_bfloat16(tile, to.inputs, weights);
             for (int g = 0; is_quantised(format) && g < groups; g++) {
+                const int first_input = g * group_size(format);
                 uint16_t* scales = to.scales + (block * groups + g) * kBlock;
-                write_group(format, tile, g * group_size(format), scales, reinterpret_cast<uint8_t*>(weights));
+                write_group(format, tile + (size_t)first_input * kBlock, first_input, scales,
+                            reinterpret_cast<uint8_t*>(weights));
             }
         }
     });

@@ -25,8 +25,10 @@ namespace CUTAWAY_ISA {
 constexpr int kLanes = 16, kTileRows = 6, kTileVectors = 4;  // 24 of 32 registers hold sums
 #elif defined(__AVX2__)
 constexpr int kLanes = 8, kTileRows = 6, kTileVectors = 2;  // 12 of 16
+#elif defined(__aarch64__)
+constexpr int kLanes = 4, kTileRows = 6, kTileVectors = 4;  // 24 of 32
 #else
-constexpr int kLanes = 4, kTileRows = 4, kTileVectors = 4;  // 16 of NEON's 32
+constexpr int kLanes = 4, kTileRows = 4, kTileVectors = 2;  // 8 of 16
 #endif
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));

@@ -19,7 +19,7 @@ static void pause_briefly() {
 
 void Barrier::wait() {
     const unsigned round = round_.load();
-    if (arrived_.fetch_add(1) + 1 == members_) {
+    if (arrived_.fetch_add(1) + 1 == members_.load()) {
         arrived_.store(0);
         round_.store(round + 1);
         // A sleeper counts itself before it looks at the round a last time, so it cannot be overlooked here.
@@ -40,10 +40,19 @@ void Barrier::wait() {
 }
 
 Team::Team(int members) : size_(members), barrier_(members) {
-    for (int member = 1; member < members; member++) others_.emplace_back(&Team::serve, this, member);
+    try {
+        for (int member = 1; member < members; member++) others_.emplace_back(&Team::serve, this, member);
+    } catch (...) {
+        // The system gives no more threads; those that have started are waiting for all.
+        barrier_.reduce((int)others_.size() + 1);
+        dismiss();
+        throw;
+    }
 }
 
-Team::~Team() {
+Team::~Team() { dismiss(); }
+
+void Team::dismiss() {
     work_ = nullptr;
     barrier_.wait();
     for (std::thread& other : others_) other.join();

@@ -15,9 +15,11 @@ class Barrier {
 public:
     explicit Barrier(int members) : members_(members) {}
     void wait();
+    // Only so many will come from now on.
+    void reduce(int members) { members_.store(members); }
 
 private:
-    const int members_;
+    std::atomic<int> members_;
     std::atomic<int> arrived_{0};
     std::atomic<unsigned> round_{0};
     std::atomic<int> sleepers_{0};
@@ -42,6 +44,7 @@ public:
 
 private:
     void serve(int member);
+    void dismiss();
 
     const int size_;
     Barrier barrier_;

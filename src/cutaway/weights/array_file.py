@@ -1,6 +1,5 @@
 """One `.safetensors` file in numpy's hands, mapped, for computing without PyTorch."""
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from cutaway.errors import CheckpointError
 from cutaway.weights.safetensors_header import SafetensorsHeader
 
 # numpy has no bfloat16; it is the upper half of a float32.
-DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
 class ArrayFile(SafetensorsHeader):
@@ -20,20 +19,18 @@ class ArrayFile(SafetensorsHeader):
     """
 
     def array(self, name: str) -> NDArray[np.float32]:
-        """One tensor, perhaps at an odd address.
+        """One tensor, perhaps at an odd address. Each has a mapping of its own, which ends with it.
 
-        Raises: CheckpointError when it holds anything but floating-point numbers.
+        Raises: CheckpointError when it holds anything but floating-point numbers, or the file changed meanwhile.
         """
         entry = self.readable(name)
-        stored = self._mapped[entry.begin : entry.end].view(DTYPES[entry.dtype]).reshape(entry.shape)
+        try:
+            data = np.memmap(self.path, np.uint8, mode="r", offset=entry.begin, shape=(entry.end - entry.begin,))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{self.path}: tensor {name!r} cannot be mapped ({error}); load it again") from None
+        stored: NDArray[Any] = data.view(np.ndarray).view(DTYPES[entry.dtype]).reshape(entry.shape)
         if entry.dtype == "BF16":
-            return (stored.astype(np.uint32) << 16).view(np.float32)
+            floats: NDArray[np.float32] = (stored.astype(np.uint32) << 16).view(np.float32)
+            return floats
         with np.errstate(over="ignore"):  # what becomes infinite is reported by whoever takes the array
             return stored.astype(np.float32, copy=False)
-
-    @cached_property
-    def _mapped(self) -> NDArray[Any]:
-        try:
-            return np.memmap(self.path, np.uint8, mode="r")
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{self.path} cannot be mapped: {error}") from None
