@@ -150,7 +150,10 @@ bool pack(Team& team, Format format, const Source& source, Matrix& to, int first
             const size_t block = first_output / kBlock + b;
             char* weights = to.weights + block * to.block_bytes;
             float* tile = format == kFloat32 ? reinterpret_cast<float*>(weights) : tiles.data() + member * tile_size;
-            if (!gather(source, b * kBlock, to.inputs, tile)) finite = false;
+            if (!gather(source, b * kBlock, to.inputs, tile)) {
+                finite = false;
+                continue;
+            }
             if (format == kBfloat16) write_bfloat16(tile, to.inputs, weights);
             for (int g = 0; is_quantised(format) && g < groups; g++) {
                 const int first_input = g * group_size(format);
