@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 COMPILE = Path("src") / "cutaway" / "native" / "compile.py"
 
 
-class NativeKernels(BuildHookInterface):  # type: ignore[type-arg,misc]
+class NativeKernels(BuildHookInterface):
     """Puts the compiled library beside its sources, for a wheel and for an editable installation alike."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -1,11 +1,11 @@
 // Attention of a few queries to the keys and values that one head has cached, and putting them there.
 //
-// Keys lie 16 tokens side by side, so that a query's element is multiplied with 16 keys at once and no register has to
-// be summed across. Bound: memory when decoding, as every key and value is read once for one query; four queries in a row
-// of one sequence share that reading, and the multiplier decides.
+// Keys lie 16 tokens side by side, so that a query's element is multiplied with 16 keys at once and no register has
+// to be summed across. Bound: memory when decoding, as every key and value is read once for one query; four queries
+// in a row of one sequence share that reading, and the multiplier decides.
 //
-// A query's result does not depend on which other queries share the pass: what lies behind a query's own position counts
-// for nothing (its probability is exactly zero), and sums are formed in the order of positions.
+// A query's result does not depend on which other queries share the pass: what lies behind a query's own position
+// counts for nothing (its probability is exactly zero), and sums are formed in the order of positions.
 #pragma once
 #include "layout.h"
 #include "simd.h"

@@ -1,5 +1,5 @@
-// The C interface that library.py calls. Nothing passed in can crash the process: sizes and ids are checked here, and no
-// exception leaves. Functions that can fail return null for success, or a sentence.
+// The C interface that library.py calls. Nothing passed in can crash the process: sizes and ids are checked here, and
+// no exception leaves. Functions that can fail return null for success, or a sentence.
 #include <new>
 
 #include "model.h"
@@ -87,8 +87,8 @@ EXPORT const char* cutaway_cache_copy(const Cache* from_cache, int from, Cache* 
     return nullptr;
 }
 
-// Reads `counts[i]` tokens into slot `slots[i]`, the first at position `starts[i]`, for each of `sequences`, and writes the
-// logits after the last `answers[i]` of them, sequence after sequence.
+// Reads `counts[i]` tokens into slot `slots[i]`, the first at position `starts[i]`, for each of `sequences`, and
+// writes the logits after the last `answers[i]` of them, sequence after sequence.
 EXPORT const char* cutaway_forward(Model* model, Cache* cache, int sequences, const int32_t* slots,
                                    const int32_t* starts, const int32_t* counts, const int32_t* answers,
                                    const int32_t* tokens, float* logits) {

@@ -47,8 +47,10 @@ Model::Model(const Shape& shape, Format format, const InstructionSet& isa, int t
 float* Model::vector_named(const std::string& name, int layer, int64_t& count) {
     count = shape.n_embd;
     if (layer < 0) {
-        if (name == "wpe.weight") count *= shape.block_size;
-        return name == "wpe.weight" ? wpe_ : name == "ln_f.weight" ? ln_f_.weight : name == "ln_f.bias" ? ln_f_.bias : nullptr;
+        if (name == "ln_f.weight") return ln_f_.weight;
+        if (name == "ln_f.bias") return ln_f_.bias;
+        count *= shape.block_size;
+        return name == "wpe.weight" ? wpe_ : nullptr;
     }
     Layer& of = layers_[layer];
     if (name == "ln_1.weight") return of.ln_1.weight;

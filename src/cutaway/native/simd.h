@@ -1,8 +1,8 @@
 // A register of floats or ints, whatever its width here, and the few operations that compilers do not offer alike.
 //
-// GCC's and Clang's vector types give + - * & << and comparisons for every machine; this file is compiled once for each
-// instruction set, in a namespace of its own. It must not use inline functions from elsewhere: the linker keeps one copy
-// of each, and that might be the one with instructions this processor lacks.
+// GCC's and Clang's vector types give + - * & << and comparisons for every machine; this file is compiled once for
+// each instruction set, in a namespace of its own. It must not use inline functions from elsewhere: the linker keeps
+// one copy of each, and that might be the one with instructions this processor lacks.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -9,8 +9,8 @@
 
 namespace cutaway {
 
-// Nobody passes until all have come. Whoever waits looks a few thousand times, which is quicker than any sleep, then sleeps:
-// an idle team costs nothing, and one whose member was interrupted leaves the core to others.
+// Nobody passes until all have come. Whoever waits looks a few thousand times, which is quicker than any sleep, then
+// sleeps: an idle team costs nothing, and one whose member was interrupted leaves the core to others.
 class Barrier {
 public:
     explicit Barrier(int members) : members_(members) {}
