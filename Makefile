@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check format bench build clean
+.PHONY: demo test check format bench native sanitize build clean
 
 demo: $(VENV)/.installed
 	$(BIN)/cutaway generate "Once upon a time"
@@ -22,10 +22,22 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.parity
+	$(BIN)/python -m benchmarks.native
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Installing compiles the kernels too; this is for after a change of a C++ file.
+native: $(VENV)/.installed-dev
+	$(BIN)/python -m cutaway.native
+
+# Leaks are not looked for: Python itself has some.
+sanitize: $(VENV)/.installed-dev
+	$(BIN)/python -m cutaway.native --sanitize --output build/kernels-sanitized.so
+	CUTAWAY_NATIVE_LIBRARY=build/kernels-sanitized.so ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)" \
+		$(BIN)/python -m pytest tests/test_native_model.py tests/test_native_cache.py tests/test_weights_native.py
 
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

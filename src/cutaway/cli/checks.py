@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import cutaway
+import cutaway.native
 from cutaway.cli.quantities import scaled
 from cutaway.errors import CutawayError
 
@@ -92,6 +93,13 @@ def torch_and_devices() -> Iterator[Finding]:
     yield Finding(topic="devices", name="mps", detail="available" if mps else "none", state="ok" if mps else "absent")
 
 
+def native_kernels() -> Iterator[Finding]:
+    """Whether the compiled kernels for CPUs are there."""
+    found = cutaway.native.available()
+    state: Literal["ok", "absent"] = "ok" if found else "absent"
+    yield Finding(topic="devices", name="native kernels", detail=found.detail, state=state)
+
+
 def hub() -> Iterator[Finding]:
     """Where downloaded models are kept, and whether the network may be used."""
     folder = hub_cache()
@@ -121,6 +129,7 @@ ALL: tuple[Callable[[], Iterator[Finding]], ...] = (
     dependencies,
     extras,
     torch_and_devices,
+    native_kernels,
     hub,
     bundled_model,
 )

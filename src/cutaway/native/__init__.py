@@ -1,0 +1,13 @@
+"""The network as C++ kernels for CPUs: numpy in, numpy out, without PyTorch.
+
+`model.py` is the network in Python's hands, `cache.py` its keys and values, `reader.py` what generation asks of a
+model, `library.py` the door to the compiled files, `compile.py` makes them. In C++, read `forward.cpp` first, then
+`formats.h` and `attention.h`; `layout.h` says how everything lies in memory.
+"""
+
+from cutaway.native.cache import NativeCache
+from cutaway.native.library import Availability, available
+from cutaway.native.model import PRECISIONS, NativeModel
+from cutaway.native.reader import NativeReader
+
+__all__ = ["PRECISIONS", "Availability", "NativeCache", "NativeModel", "NativeReader", "available"]

@@ -1,0 +1,37 @@
+#include <cstring>
+
+#include "model.h"
+
+namespace cutaway {
+
+Cache::Cache(const Shape& shape, Format format, int slots, int max_tokens)
+    : slots(slots), max_tokens(max_tokens), shape_(shape) {
+    item_bytes_ = format == kFloat32 ? 4 : 2;
+    const int size = format == kFloat32 ? shape.head_size() : padded(shape.head_size(), 2);
+    width_ = padded(shape.head_size(), 16);
+    const size_t tokens = padded(max_tokens, kKeyBlock);
+    key_block_bytes_ = (size_t)size * kKeyBlock * item_bytes_;
+    value_offset_ = tokens / kKeyBlock * key_block_bytes_;
+    head_bytes_ = (value_offset_ + tokens * width_ * item_bytes_ + 63) / 64 * 64;
+    memory_ = allocate((size_t)slots * shape.n_layer * shape.n_head * head_bytes_);
+}
+
+CacheHead Cache::head(int slot, int layer, int head) const {
+    char* keys = memory_.get() + (((size_t)slot * shape_.n_layer + layer) * shape_.n_head + head) * head_bytes_;
+    return {keys, keys + value_offset_, shape_.head_size(), width_};
+}
+
+void Cache::take(int slot, const Cache& from, int from_slot, int tokens) {
+    // Whole blocks of keys and pairs of values: what lies behind the tokens does not matter.
+    const size_t key_bytes = padded(tokens, kKeyBlock) / kKeyBlock * key_block_bytes_;
+    const size_t value_bytes = (size_t)padded(tokens, 2) * width_ * item_bytes_;
+    for (int layer = 0; layer < shape_.n_layer; layer++) {
+        for (int h = 0; h < shape_.n_head; h++) {
+            const CacheHead source = from.head(from_slot, layer, h), target = head(slot, layer, h);
+            std::memcpy(target.keys, source.keys, key_bytes);
+            std::memcpy(target.values, source.values, value_bytes);
+        }
+    }
+}
+
+}  // namespace cutaway

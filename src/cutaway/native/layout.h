@@ -1,0 +1,88 @@
+// What the parts of the library hand each other, and how it lies in memory. Nothing here computes.
+//
+// Notation: C channels, H heads, D head size, V vocabulary, as in model.py. A width that is no multiple of 64 is
+// padded with zeros up to one; zeros add nothing to any sum, so no kernel has to know where the padding begins.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace cutaway {
+
+// Outputs are computed 64 at a time: four AVX-512 registers, eight of AVX2, sixteen of NEON.
+constexpr int kBlock = 64;
+// Keys are kept 16 tokens at a time, so that one register holds the scores of several tokens.
+constexpr int kKeyBlock = 16;
+
+enum Format : int { kFloat32, kBfloat16, kInt8, kInt4, kFormatCount };
+
+// A weight matrix, packed: block b holds the outputs 64 b … 64 b + 63 for all inputs, one after the other.
+//
+//   float32   [inputs    ][64]     float
+//   bfloat16  [inputs / 2][64][2]  the upper halves of floats, two neighbouring inputs side by side
+//   int8      [inputs / 4][64][4]  q + 128, four neighbouring inputs side by side
+//   int4      [inputs / 8][64][4]  q + 8; low halves are inputs 8i … 8i + 3, high halves 8i + 4 … 8i + 7
+//
+// int8 and int4 have a float16 scale for each output and group of 64 or 32 inputs, [block][group][64]:
+// weight = scale × q. The order is that in which a kernel reads, so decoding is one long sequential read.
+struct Matrix {
+    int inputs = 0, outputs = 0;  // both padded
+    char* weights = nullptr;
+    uint16_t* scales = nullptr;
+    float* bias = nullptr;  // [outputs]
+    size_t block_bytes = 0;
+};
+
+// Rows of activations in the form that a matrix multiplies: floats, bfloat16, or (for int8 and int4) signed bytes
+// with a scale for each group. `offsets` holds, for each group, -zero × Σq, which undoes the weights' zero point.
+struct Rows {
+    char* values = nullptr;  // [rows][inputs]
+    float* scales = nullptr;  // [rows][groups]
+    int32_t* offsets = nullptr;  // [rows][groups]
+    int inputs = 0;  // padded
+};
+
+struct Norm {
+    float* weight = nullptr;
+    float* bias = nullptr;
+    int channels = 0;  // not padded
+    float epsilon = 0;
+};
+
+// The cached keys and values of one head of one layer of one sequence.
+//
+//   keys    float     [tokens / 16][D     ][16]         values  float     [tokens    ][width]
+//           bfloat16  [tokens / 16][D' / 2][16][2]              bfloat16  [tokens / 2][width][2]
+//
+// D' is D rounded up to an even number, width is D rounded up to 16.
+struct CacheHead {
+    char* keys = nullptr;
+    char* values = nullptr;
+    int size = 0;  // D
+    int width = 0;
+};
+
+// The kernels of one instruction set for one format of weights. `block` counts 64 outputs or columns.
+struct Kernels {
+    // x = embedding of the token + position
+    void (*embed)(const Matrix& embedding, int token, const float* position, int channels, float* x);
+    // out[row] = LayerNorm(x)
+    void (*normalize)(const Norm& norm, const float* x, const Rows& out, int row);
+    // out[row][block] = 64 floats
+    void (*convert)(const float* values, const Rows& out, int row, int block);
+    // out = in · matrix + bias, of which `columns` are kept
+    void (*store)(const Matrix& matrix, int block, const Rows& in, int rows, float* out, size_t stride, int columns);
+    // out += in · matrix + bias
+    void (*add)(const Matrix& matrix, int block, const Rows& in, int rows, float* out, size_t stride);
+    // out = GELU(in · matrix + bias)
+    void (*gelu)(const Matrix& matrix, int block, const Rows& in, int rows, const Rows& out);
+    // Put a token's key and value into the cache.
+    void (*remember)(const CacheHead& head, int position, const float* key, const float* value);
+    // out = softmax(q kᵀ / √D) v for `queries` tokens in a row, the first at `position`; scores is scratch.
+    void (*attend)(const CacheHead& head, int position, int queries, const float* q, size_t q_stride, float* out,
+                   size_t out_stride, float* scores, size_t scores_stride);
+};
+
+constexpr int kQueries = 4;      // queries that share one pass over keys and values
+constexpr int kMaxHeadSize = 1024;  // a kernel keeps a query in its stack frame
+
+}  // namespace cutaway

@@ -1,0 +1,165 @@
+#include "model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace cutaway {
+
+static const char* const kLayerTensors[] = {
+    "ln_1.weight", "ln_1.bias", "attn.c_attn.weight", "attn.c_attn.bias", "attn.c_proj.weight", "attn.c_proj.bias",
+    "ln_2.weight", "ln_2.bias", "mlp.c_fc.weight",    "mlp.c_fc.bias",    "mlp.c_proj.weight",  "mlp.c_proj.bias",
+};
+
+static std::string key_of(const std::string& name, int layer) {
+    return layer < 0 ? name : "h." + std::to_string(layer) + "." + name;
+}
+
+Model::Model(const Shape& shape, Format format, const InstructionSet& isa, int threads)
+    : shape(shape), format(format), kernels_(isa.kernels[format]), team_(threads), layers_(shape.n_layer) {
+    missing_ = {"wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias"};
+    if (!shape.tied) missing_.push_back("lm_head.weight");
+    const int C = shape.n_embd;
+    const size_t width = shape.width(), norms = 2 * shape.n_layer + 1, positions = (size_t)shape.block_size * C;
+    vectors_ = allocate((norms * 2 * width + positions) * sizeof(float));
+    float* next = reinterpret_cast<float*>(vectors_.get());
+    const auto norm = [&] {
+        const Norm made{next, next + width, C, shape.epsilon};
+        next += 2 * width;
+        return made;
+    };
+    for (int n = 0; n < shape.n_layer; n++) {
+        for (const char* name : kLayerTensors) missing_.push_back(key_of(name, n));
+        Layer& layer = layers_[n];
+        layer.ln_1 = norm();
+        layer.ln_2 = norm();
+        layer.c_attn = empty_matrix(format, C, 3 * shape.width());
+        layer.attn_proj = empty_matrix(format, C, C);
+        layer.c_fc = empty_matrix(format, C, shape.mlp_size);
+        layer.mlp_proj = empty_matrix(format, shape.mlp_size, C);
+    }
+    ln_f_ = norm();
+    wpe_ = next;
+    wte_ = empty_matrix(format, C, shape.vocab_size);
+    if (!shape.tied) lm_head_ = empty_matrix(format, C, shape.vocab_size);
+}
+
+float* Model::vector_named(const std::string& name, int layer, int64_t& count) {
+    count = shape.n_embd;
+    if (layer < 0) {
+        if (name == "ln_f.weight") return ln_f_.weight;
+        if (name == "ln_f.bias") return ln_f_.bias;
+        count *= shape.block_size;
+        return name == "wpe.weight" ? wpe_ : nullptr;
+    }
+    Layer& of = layers_[layer];
+    if (name == "ln_1.weight") return of.ln_1.weight;
+    if (name == "ln_1.bias") return of.ln_1.bias;
+    if (name == "ln_2.weight") return of.ln_2.weight;
+    if (name == "ln_2.bias") return of.ln_2.bias;
+    if (name == "attn.c_proj.bias") return of.attn_proj.bias;
+    if (name == "mlp.c_proj.bias") return of.mlp_proj.bias;
+    if (name == "mlp.c_fc.bias") {
+        count = shape.mlp_size;
+        return of.c_fc.bias;
+    }
+    return nullptr;
+}
+
+// GPT-2 checkpoints store a layer's matrices as (inputs, outputs), embedding and head as (outputs, inputs).
+Matrix* Model::matrix_named(const std::string& name, int layer, Source& source) {
+    const int C = shape.n_embd, inner = shape.mlp_size;
+    if (layer < 0) {
+        source = {nullptr, C, shape.vocab_size, 1, (size_t)C};
+        return name == "wte.weight" ? &wte_ : name == "lm_head.weight" && !shape.tied ? &lm_head_ : nullptr;
+    }
+    Layer& of = layers_[layer];
+    if (name == "attn.c_proj.weight") {
+        source = {nullptr, C, C, (size_t)C, 1};
+        return &of.attn_proj;
+    }
+    if (name == "mlp.c_fc.weight") {
+        source = {nullptr, C, inner, (size_t)inner, 1};
+        return &of.c_fc;
+    }
+    if (name == "mlp.c_proj.weight") {
+        source = {nullptr, inner, C, (size_t)C, 1};
+        return &of.mlp_proj;
+    }
+    return nullptr;
+}
+
+static bool all_finite(const float* data, int64_t count) {
+    return std::all_of(data, data + count, [](float x) { return std::isfinite(x); });
+}
+
+const char* Model::set(const std::string& name, int layer, const float* data, int64_t count) {
+    static const char* const unknown = "is not a tensor of this model";
+    static const char* const other_size = "has another size than this model's";
+    static const char* const infinite = "holds NaN or infinity";
+    if (layer < -1 || layer >= shape.n_layer) return unknown;
+    const int C = shape.n_embd;
+    bool finite = true;
+    int64_t expected;
+    Source source;
+    if (layer >= 0 && name == "attn.c_attn.weight") {
+        if (count != (int64_t)3 * C * C) return other_size;
+        for (int part = 0; part < 3; part++) {
+            const Source third{data + part * C, C, C, (size_t)3 * C, 1};
+            finite &= pack(team_, format, third, layers_[layer].c_attn, part * shape.width());
+        }
+    } else if (layer >= 0 && name == "attn.c_attn.bias") {
+        if (count != 3 * C) return other_size;
+        finite = all_finite(data, count);
+        for (int part = 0; part < 3; part++) {
+            std::copy(data + part * C, data + (part + 1) * C, layers_[layer].c_attn.bias + part * shape.width());
+        }
+    } else if (float* vector = vector_named(name, layer, expected)) {
+        if (count != expected) return other_size;
+        finite = all_finite(data, count);
+        std::copy(data, data + count, vector);
+    } else if (Matrix* matrix = matrix_named(name, layer, source)) {
+        if (count != (int64_t)source.inputs * source.outputs) return other_size;
+        source.data = data;
+        finite = pack(team_, format, source, *matrix, 0);
+    } else {
+        return unknown;
+    }
+    missing_.erase(std::remove(missing_.begin(), missing_.end(), key_of(name, layer)), missing_.end());
+    return finite ? nullptr : infinite;
+}
+
+// Room for that many rows of activations: values, then scales, then offsets.
+Rows Model::rows(Memory& memory, int rows, int inputs) const {
+    const size_t values = rows * row_bytes(format, inputs), groups = (size_t)rows * inputs / group_size(format);
+    memory = allocate(values + groups * 2 * sizeof(float));
+    Rows made{memory.get(), nullptr, nullptr, inputs};
+    made.scales = reinterpret_cast<float*>(made.values + values);
+    made.offsets = reinterpret_cast<int32_t*>(made.scales + groups);
+    return made;
+}
+
+static float* floats(Memory& memory, size_t count) {
+    memory = allocate(count * sizeof(float));
+    return reinterpret_cast<float*>(memory.get());
+}
+
+void Model::reserve(int count) {
+    if (own_.empty()) {
+        scores_ = floats(scores_memory_, (size_t)team_.size() * kQueries * padded(shape.block_size, kKeyBlock));
+        own_memory_.resize(team_.size());
+        for (Memory& memory : own_memory_) own_.push_back(rows(memory, 1, shape.width()));
+    }
+    if (count <= capacity_) return;
+    const size_t width = shape.width();
+    capacity_ = 0;
+    x_ = floats(x_memory_, count * width);
+    qkv_ = floats(qkv_memory_, count * 3 * width);
+    z_ = floats(z_memory_, count * width);
+    normed_ = rows(normed_memory_, count, shape.width());
+    mixed_ = rows(mixed_memory_, count, shape.width());
+    hidden_ = rows(hidden_memory_, count, shape.mlp_width());
+    capacity_ = count;
+}
+
+}  // namespace cutaway

@@ -1,0 +1,33 @@
+// From a checkpoint's floats to packed matrices (layout.h describes them).
+#pragma once
+#include "layout.h"
+#include "memory.h"
+#include "threads.h"
+
+namespace cutaway {
+
+inline int padded(int n, int to = kBlock) { return (n + to - 1) / to * to; }
+
+// A matrix together with the memory it lies in.
+struct PackedMatrix : Matrix {
+    Memory memory;
+};
+
+PackedMatrix empty_matrix(Format format, int inputs, int outputs);
+
+// A dense matrix as it lies in a file: element (input, output) is data[input × input_stride + output × output_stride].
+struct Source {
+    const float* data;
+    int inputs, outputs;
+    size_t input_stride, output_stride;
+};
+
+// Packs the source as the outputs from `first_output` (a multiple of 64) on, rounding to nearest.
+// Returns whether all numbers are finite.
+bool pack(Team& team, Format format, const Source& source, Matrix& to, int first_output);
+
+// Bytes of one row of activations, and how many inputs share a scale.
+size_t row_bytes(Format format, int inputs);
+int group_size(Format format);
+
+}  // namespace cutaway
