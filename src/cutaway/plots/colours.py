@@ -1,5 +1,6 @@
 """From numbers to colours that people with any eyesight can tell apart."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -104,9 +105,16 @@ def span(known: Array, *, diverging: bool = False) -> tuple[float, float]:
         reach = inner_reach(np.abs(known)) or 1.0
         return -reach, reach
     middle = float(np.median(known))
-    low = middle - inner_reach(middle - known[known <= middle])
-    high = middle + inner_reach(known[known >= middle] - middle)
+    low, high = end(known[known <= middle], middle), end(known[known >= middle], middle)
     return (low, high) if low < high else (low - 0.5, low + 0.5)
+
+
+def end(values: Array, middle: float) -> float:
+    """The outermost of the values on one side of the middle, or nearer to it where only a few lie far out."""
+    distances = np.abs(values - middle)
+    reach, outermost = inner_reach(distances), float(values[distances.argmax()])
+    # Not the middle and the distance again: that is not always the number it came from.
+    return outermost if reach == distances.max() else middle + math.copysign(reach, outermost - middle)
 
 
 def around(middle: float, values: Array) -> tuple[float, float] | None:
@@ -117,8 +125,10 @@ def around(middle: float, values: Array) -> tuple[float, float] | None:
 
 
 def inner_reach(distances: Array) -> float:
-    """How far the distances go, or all but the outermost where those lie far out."""
+    """How far the distances go, or all but the outermost where there are many and those lie far out."""
     furthest, most = float(distances.max()), float(np.percentile(distances, 100 - OUTER_PERCENT))
+    if distances.size * OUTER_PERCENT < 100:
+        return furthest
     return most if most > 0 and furthest > FAR * most else furthest
 
 

@@ -35,18 +35,20 @@ def draw_matrices(array: Array, axes: Axes, scale: Scale, title: str = "", unit:
     lines, in_line = layout(len(names), down.length, across.length)
     left = PAD + row_ticks.widest + NAME_SIZE * 1.6 + 5
     below = PAD + column_ticks.depth + NAME_SIZE * 1.6 + 7
-    x_pitch = across.length + GAP + column_ticks.overhang(across.pitch)
+    headings = [name if isinstance(name, str) and name else f"{panel_name} {name}".strip() for name in names]
+    widest = max(glyphs.width(glyphs.label(heading), NAME_SIZE) for heading in headings)
+    x_pitch = max(across.length + column_ticks.overhang(across.pitch), widest) + GAP
     y_pitch = down.length + HEADING
     note = notes(array, scale, down, across)
     size = in_line * x_pitch - GAP, lines * y_pitch
     with framed(*size, left=left, right=colour_bar.ROOM, bottom=below, title=title, note=note) as (figure, whole, low):
         whole.set_axis_off()
-        for i, name in enumerate(names):
+        for i, heading in enumerate(headings):
             line, place_in_line = divmod(i, in_line)
             x, y = left + place_in_line * x_pitch, low + (lines - 1 - line) * y_pitch
             panel = place(figure, x, y, across.length, down.length)
             paint(panel, mean_of_blocks(array[i], down.shown, across.shown), array[i].shape, scale)
-            panel.set_title(glyphs.label(f"{panel_name} {name}".strip()), loc="left", size=NAME_SIZE, pad=3)
+            panel.set_title(glyphs.label(heading), loc="left", size=NAME_SIZE, pad=3)
             lowest = i + in_line >= len(names)
             label(panel, (row_ticks, row_name), (column_ticks, column_name), first=not place_in_line, lowest=lowest)
         colour_bar.draw_colour_bar(figure, (left + size[0], low, size[1] - HEADING), scale, unit)
