@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cutaway.errors import InspectionError
+from cutaway.errors import ConfigError, InspectionError
 from cutaway.inspect import logit_lens
 from cutaway.inspect.lens import read_out
 from cutaway.language_model import LanguageModel
@@ -37,6 +37,22 @@ def test_what_is_likeliest_after_each_layer(lens, logprobs):
     assert np.array_equal(lens.tokens, token.numpy())
     assert_close(torch.tensor(lens.probability.values), probability, rtol=0, atol=1e-10)
     assert lens.pieces[1][4] == f"<{token[1, 4]}>"
+
+
+def test_as_many_alternatives_as_are_asked_for(lens, logprobs):
+    found = logit_lens(GPT2, PROMPT, top=4)
+    best, token = logprobs.topk(4)
+    for layer, line in enumerate(found.alternatives):
+        for place, cell in enumerate(line):
+            assert [piece for piece, _ in cell] == [f"<{t}>" for t in token[layer, place].tolist()]
+            assert [share for _, share in cell] == pytest.approx(best[layer, place].exp().tolist(), abs=1e-10)
+    assert np.array_equal(found.tokens, lens.tokens)
+    assert all(len(cell) == 1 for line in lens.alternatives for cell in line)
+
+
+def test_no_alternatives_at_all_are_too_few():
+    with pytest.raises(ConfigError, match="top"):
+        logit_lens(GPT2, PROMPT, top=0)
 
 
 def test_the_log_probability_of_what_follows(lens, logprobs):

@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import cyclopts
 
@@ -21,6 +22,8 @@ COMMANDS = {
     "prepare": ("cutaway.cli.prepare:prepare_command", "Turn text into token shards to train on."),
     "data": ("cutaway.cli.data:app", "Look into prepared data, or check it."),
     "train": ("cutaway.cli.train:train", "Train a model, or go on training it."),
+    "inspect": ("cutaway.cli.inspect.app:app", "Look inside a model: attention, lens, heads, embeddings, weights."),
+    "explain": ("cutaway.cli.explain:explain", "Walk through the network step by step for a text."),
     "doctor": ("cutaway.cli.doctor:doctor", "Check this installation and machine."),
 }
 """Where each command lives, as text: help must not import what only one of them needs."""
@@ -67,12 +70,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run a command and turn mistakes into a sentence and a 2."""
     try:
-        result = build()(arguments, print_error=False, exit_on_error=False)
+        result = build()(with_places(arguments), print_error=False, exit_on_error=False)
     except CutawayError as error:
         return mistake(str(error))
     except cyclopts.CycloptsError as error:
         return mistake(sentence(error))
     return result if isinstance(result, int) else OK
+
+
+def with_places(arguments: Sequence[str]) -> list[str]:
+    """The same, `-` and no path at all written as `--json=-`, which inspect's options mean by it.
+
+    Elsewhere `--json` takes no path, and there it may not take one that was meant for the text.
+    """
+    if list(arguments[:1]) != ["inspect"]:
+        return list(arguments)
+    told: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument in ("--json", "--csv") and rest[:1] == ["-"]:
+            argument = f"{argument}={rest.pop(0)}"
+        elif argument == "--json" and not (rest and Path(rest[0]).suffix and " " not in rest[0]):
+            argument = "--json=-"
+        told.append(argument)
+    return told
 
 
 def mistake(message: str) -> int:

@@ -45,7 +45,7 @@ Ids: TypeAlias = Annotated[tuple[int, ...], Parameter(show_default=False, conver
 class ModelOptions:
     """Which model, and how it runs."""
 
-    model: str = "fable"
+    model: Annotated[str, Parameter(name=["--model", "-m"])] = "fable"
     """A name (see cutaway models), a Hub id such as owner/name or owner/name@revision, a folder or a weight file."""
     device: str = "auto"
     """cpu, cuda, cuda:1 or mps; auto takes the fastest there is."""

@@ -37,6 +37,13 @@ def required_text(text: str | None, file: Path | None) -> str:
     return found
 
 
+def piped_text() -> str | None:
+    """What is piped in; None when nothing is, for those who have an example to fall back on."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return None
+    return read_stream(sys.stdin.buffer, "standard input") or None
+
+
 def without_final_newline(text: str) -> str:
     """The text without the line end that editors and `echo` put after it, for a model would go on after it."""
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cutaway.cli import terminal
+from cutaway.cli.shades import ground
 
 GAP = "  "
 
@@ -16,10 +17,16 @@ class Column:
     right: bool = False
 
 
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Show rows of cells under headings."""
+Shades = Sequence[Sequence[float | None]]
+"""How strongly each cell is coloured, from 0 to 1 (below zero in the other colour); None for not at all."""
+
+
+def print_table(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = "", shades: Shades | None = None
+) -> None:
+    """Show rows of cells under headings; where there are colours, on a ground as strong as their shade."""
     if terminal.has_colour():
-        _draw(columns, rows, title)
+        _draw(columns, rows, title, shades)
     else:
         print("\n".join([title] * bool(title) + lines(columns, rows)))
 
@@ -37,7 +44,12 @@ def lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]
     ]
 
 
-def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str) -> None:
+def width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
+    """How many letters wide the table would be."""
+    return max(map(len, lines(columns, rows)))
+
+
+def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str, shades: Shades | None) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -46,6 +58,7 @@ def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str) 
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column.heading, justify="right" if column.right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))  # as Text, for a piece such as `[bold]` is not markup
+    for row, strengths in zip(rows, shades or [[None] * len(columns)] * len(rows), strict=True):
+        # As Text, for a piece such as `[bold]` is not markup.
+        table.add_row(*(Text(cell, style=ground(shade)) for cell, shade in zip(row, strengths, strict=True)))
     Console().print(table)

@@ -12,6 +12,7 @@ Read in this order: `points` (what there is to see), `observers`, `trace`, `edit
 from cutaway.inspect.attribution import Attribution, attribute
 from cutaway.inspect.compare import Comparison, along, compare_models, compare_prompts
 from cutaway.inspect.edits import Edit, ablate_heads, ablate_neurons, block_attention, edited, patch, scale, steer
+from cutaway.inspect.embedding_file import embeddings_of_file
 from cutaway.inspect.embeddings import Embedding, neighbours, position_embedding, token_embedding
 from cutaway.inspect.generation import trace_generation
 from cutaway.inspect.heads import HeadScores, detect_heads, repeated_tokens
@@ -23,6 +24,7 @@ from cutaway.inspect.patching import Grid, ablation_grid, effect_of_each, patchi
 from cutaway.inspect.points import all_names, find_names
 from cutaway.inspect.rollout import rollout
 from cutaway.inspect.saliency import Saliency, gradient_times_input, integrated_gradients
+from cutaway.inspect.steps import Step, steps
 from cutaway.inspect.surprise import Surprise, surprise
 from cutaway.inspect.trace import Trace, trace
 from cutaway.inspect.under_trained import LookAlikes, UnderTrained, look_alikes, under_trained
@@ -52,6 +54,7 @@ __all__ = [
     "PatternWatcher",
     "Saliency",
     "SingularValues",
+    "Step",
     "Surprise",
     "Trace",
     "UnderTrained",
@@ -68,6 +71,7 @@ __all__ = [
     "detect_heads",
     "edited",
     "effect_of_each",
+    "embeddings_of_file",
     "find_names",
     "gradient_times_input",
     "integrated_gradients",
@@ -85,6 +89,7 @@ __all__ = [
     "scale",
     "singular_values",
     "steer",
+    "steps",
     "surprise",
     "token_embedding",
     "top_activations",

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from cutaway.config import check_integer
 from cutaway.inspect.observers import watch
-from cutaway.inspect.passage import AnyModel, Prompt, piece_of, read
+from cutaway.inspect.passage import AnyModel, Passage, Prompt, piece_of, read
 from cutaway.inspect.points import at_layer
 from cutaway.labelled import Axis, Labelled
 from cutaway.model import GPT
@@ -34,6 +35,8 @@ class Lens:
     """
     pieces: tuple[tuple[str, ...], ...]
     """The same in printable form, to be written into a grid."""
+    alternatives: tuple[tuple[tuple[tuple[str, float], ...], ...], ...]
+    """By layer and token the likeliest tokens with their probabilities, as many as were asked for."""
     probability: Labelled
     """Of the most likely token."""
     target: Labelled
@@ -57,28 +60,43 @@ class Lens:
         return rows
 
 
-def logit_lens(model: AnyModel, prompt: Prompt, *, target: str | int | None = None) -> Lens:
+def logit_lens(model: AnyModel, prompt: Prompt, *, target: str | int | None = None, top: int = 1) -> Lens:
     """Apply the final LayerNorm and the head to the stream after every layer.
 
-    Raises: InspectionError for a text longer than the context or an unknown target.
+    Raises: InspectionError for a text longer than the context or an unknown target; ConfigError for a `top` that is
+        not from 1 to the size of the vocabulary.
     """
     passage = read(model, prompt)
     network = passage.model
+    check_integer("top", top, 1, network.config.vocab_size)
     ends = stream_names(network.config.n_layer)
     states = _states(network, passage.idx, ends)
     targets = _targets(passage.ids, None if target is None else passage.token(target)).to(network.device)
     with torch.no_grad():
         pairs = zip(torch.split(states, ROWS, dim=1), torch.split(targets, ROWS), strict=True)
-        parts = [_look(network, some, wanted) for some, wanted in pairs]
-    tokens, *numbers = (torch.cat(columns, dim=1).numpy(force=True) for columns in zip(*parts, strict=True))
+        parts = [_look(network, some, wanted, top) for some, wanted in pairs]
+    ranked, shares, *numbers = (torch.cat(columns, dim=1).numpy(force=True) for columns in zip(*parts, strict=True))
     axes = (Axis("layer", ends), Axis("token", passage.pieces))
     titles = ["Probability of the most likely token", _target_title(target), "Entropy", "KL from the end"]
     shown = [
         Labelled(title=title, values=values, axes=axes, unit=unit)
-        for title, unit, values in zip(titles, ["", "nats", "nats", "nats"], numbers, strict=True)
+        for title, unit, values in zip(titles, ["", "nats", "nats", "nats"], [shares[..., 0], *numbers], strict=True)
     ]
-    pieces = tuple(tuple(piece_of(passage.tokenizer, token) for token in line) for line in tokens.tolist())
-    return Lens(tokens=tokens, pieces=pieces, probability=shown[0], target=shown[1], entropy=shown[2], kl=shown[3])
+    alternatives = tuple(
+        tuple(_with_pieces(passage, *cell) for cell in zip(*line, strict=True))
+        for line in zip(ranked.tolist(), shares.tolist(), strict=True)
+    )
+    return Lens(
+        tokens=ranked[..., 0],
+        pieces=tuple(tuple(cell[0][0] for cell in line) for line in alternatives),
+        alternatives=alternatives,
+        **dict(zip(("probability", "target", "entropy", "kl"), shown, strict=True)),
+    )
+
+
+def _with_pieces(passage: Passage, tokens: Sequence[int], shares: Sequence[float]) -> tuple[tuple[str, float], ...]:
+    pieces = (piece_of(passage.tokenizer, token) for token in tokens)
+    return tuple(zip(pieces, shares, strict=True))
 
 
 def stream_names(n_layer: int) -> list[str]:
@@ -119,16 +137,16 @@ def _target_title(target: str | int | None) -> str:
     return f"Log-probability of the {'next token' if target is None else f'token {target!r}'}"
 
 
-def _look(model: GPT, states: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-    """Prediction, its probability, the target's log-probability, entropy, KL from the last.
+def _look(model: GPT, states: Tensor, targets: Tensor, top: int) -> tuple[Tensor, ...]:
+    """The likeliest tokens, their probabilities, the target's log-probability, entropy, KL from the last.
 
-    Shapes: states (L + 1, T, C), targets (T,) -> five (L + 1, T)
+    Shapes: states (L + 1, T, C), targets (T,) -> two (L + 1, T, top), three (L + 1, T)
     """
     end = read_out(model, states[-1]).log_softmax(-1)
     layers = []
     for state in states:
         logprobs = end if state is states[-1] else read_out(model, state).log_softmax(-1)
-        best, token = logprobs.max(-1)
+        best, token = logprobs.topk(top)
         of_target = logprobs.gather(-1, targets.clamp(min=0)[:, None])[:, 0].masked_fill(targets < 0, math.nan)
         entropy = -(logprobs.exp() * logprobs).sum(-1)
         layers.append((token, best.exp(), of_target, entropy, kl_divergence(end, logprobs)))
