@@ -108,7 +108,8 @@ def sentence(error: cyclopts.CycloptsError) -> str:
     """A parse error in one line that names the way out."""
     if isinstance(error, cyclopts.UnknownCommandError):
         name = (error.unused_tokens or [""])[0]
-        return f"there is no command {name!r}; {did_you_mean(name, COMMANDS)}"
+        known = [command for command in error.app or () if not command.startswith("-")]
+        return f"there is no command {name!r}; {did_you_mean(name, known)}"
     if isinstance(error, cyclopts.UnusedCliTokensError):
         extra = " ".join(error.unused_tokens or ())
         return f"{extra!r} is one argument too many; a text of several words goes in quotes"

@@ -66,7 +66,9 @@ def weight(model: AnyModel, name: str) -> Tensor:
     for known in (name, f"{name}.weight"):
         if known in named:
             return plain(named[known])
-    raise InspectionError(f"there is no weight {name!r}; {did_you_mean(name, named)}")
+    # One layer stands for all: an error must not list a hundred names.
+    few = [known for known in named if not known.startswith("h.") or known.startswith("h.0.")]
+    raise InspectionError(f"there is no weight {name!r}; {did_you_mean(name, few)}")
 
 
 def weight_figures(model: AnyModel) -> Labelled:

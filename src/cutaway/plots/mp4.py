@@ -17,9 +17,7 @@ def write_mp4(frames: Iterable[tuple[Pixels, int]], palette: Pixels, path: Path,
 
     Raises: ConfigError when ffmpeg is not there, fails, or the file cannot be written.
     """
-    program = shutil.which("ffmpeg")
-    if program is None:
-        raise ConfigError("an MP4 needs the program ffmpeg, which is not on the PATH; install it, or write a .gif")
+    program = ffmpeg()
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
@@ -33,6 +31,17 @@ def write_mp4(frames: Iterable[tuple[Pixels, int]], palette: Pixels, path: Path,
         raise ConfigError(f"the film cannot be written to {path}: {error.strerror}; choose another place") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def ffmpeg() -> str:
+    """Where the program is.
+
+    Raises: ConfigError when it is not there.
+    """
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise ConfigError("an MP4 needs the program ffmpeg, which is not on the PATH; install it, or write a .gif")
+    return program
 
 
 def options(width: int, height: int, frame_ms: int) -> list[str]:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cutaway.cli import loading
 from cutaway.cli.inspect import film, places
 from cutaway.cli.inspect.options import DEFAULT_TEXT, FILES, Files, Text, TextOptions
-from cutaway.cli.inspect.report import deliver, progress, table_of
+from cutaway.cli.inspect.report import deliver, name, progress, table_of
 from cutaway.cli.inspect.screen import room
 from cutaway.cli.options import OUTPUT, Count, Flag, ModelOptions
 from cutaway.cli.table import Column, print_table, width
@@ -80,13 +80,14 @@ def attention(
     gpt = loading.load(model or ModelOptions())
     layer = places.one("--layer", options.layer, gpt.config.n_layer, "layers")
     head = places.one("--head", options.head, gpt.config.n_head, "heads")
-    written = []
     if films := [path for path in (moving.gif, moving.mp4) if path is not None]:
         start = source.ids(gpt, "" if given is None else given)
         plan = film.plan(gpt, start, head, moving.layers, moving.max_tokens, moving.seed)
-        written = plan.write(films)
+        name(plan.write(films), files)
+        if not files.asked:
+            return
     ids = source.ids(gpt, DEFAULT_TEXT if given is None else given)
-    deliver(AttentionReport(gpt, ids, layer, head, whole=options.all), files, written)
+    deliver(AttentionReport(gpt, ids, layer, head, whole=options.all), files)
 
 
 class AttentionReport:

@@ -27,6 +27,10 @@ def check(gif: Path | None, mp4: Path | None, *, layers: str | None, max_tokens:
     check_places(films)
     if films:
         check_drawing()
+        if mp4 is not None:
+            from cutaway.plots.mp4 import ffmpeg
+
+            ffmpeg()
         return
     for option, value in (("--layers", layers), ("--max-tokens", max_tokens)):
         if value is not None:
@@ -100,7 +104,6 @@ def plan(
     )
     n_tokens = min(DEFAULT_TOKENS, context) if max_tokens is None else max_tokens
     if not len(start) <= n_tokens <= context:
-        raise ConfigError(
-            f"--max-tokens {n_tokens:,} is out of range; the text has {len(start):,} tokens and the context {context:,}"
-        )
+        limits = f"the text's {len(start):,} to the context's {context:,}"
+        raise ConfigError(f"--max-tokens {n_tokens:,} is out of range; choose from {limits}")
     return Film(gpt=gpt, start=start, head=head, layers=list(chosen), n_tokens=n_tokens, seed=seed)

@@ -43,15 +43,19 @@ class Report(Protocol):
         ...
 
 
-def deliver(report: Report, files: Files, also: Sequence[Path] = ()) -> None:
-    """Write the files, and name them together with those written already; without any, show the answer here."""
-    if not files.asked and not also:
+def deliver(report: Report, files: Files) -> None:
+    """Write the files and name them; without any, show the answer here."""
+    if not files.asked:
         report.show()
         return
     write(report, files)
-    # Where stdout holds numbers, the names of files must not come between them.
+    name(files.asked, files)
+
+
+def name(written: Iterable[Path], files: Files) -> None:
+    """Say what was written; where stdout holds numbers, names of files must not come between them."""
     say = terminal.notice if STDOUT in files.asked else print
-    for path in (*also, *files.asked):
+    for path in written:
         if path != STDOUT:
             say(str(path))
 
