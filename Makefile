@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check format bench native sanitize build clean
+.PHONY: demo test check format bench native sanitize notebook build clean
 
 demo: $(VENV)/.installed
 	$(BIN)/cutaway generate "Once upon a time"
@@ -23,6 +23,9 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.parity
 	$(BIN)/python -m benchmarks.native
+
+notebook: $(VENV)/.installed-dev
+	$(BIN)/python scripts/run_notebook.py notebooks/inside.ipynb build/notebook
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """Signed amounts as bars: which head, MLP or token pushed a logit up or down, and by how much."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from numpy.typing import ArrayLike
 
@@ -16,10 +17,12 @@ def bars_view(
     quantity: str = "contribution",
     unit: str = "logits",
     title: str = "Attribution",
+    order: Literal["size", "value", "place", "name"] = "size",
 ) -> View:
     """Bars to both sides of zero, sortable by amount, size, name or place, with their sum.
 
-    `groups` (such as head, MLP, embedding) can be shown and hidden, each with its own sum.
+    `groups` (such as head, MLP, embedding) can be shown and hidden, each with its own sum. The page begins
+    with this `order`: the largest in size first, the largest amount first, as given, or by name.
 
     Shapes: values (N,)
 
@@ -33,5 +36,6 @@ def bars_view(
         "groups": None if groups is None else labels(groups, "bars", len(amounts)),
         "quantity": quantity,
         "unit": unit,
+        "order": order,
     }
     return View(kind="bars", title=title, facts=facts, blocks=[float_block("values", amounts)])

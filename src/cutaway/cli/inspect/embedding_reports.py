@@ -74,7 +74,15 @@ class StatisticsReport(EmbeddingReport):
 
     def views(self) -> "Sequence[View]":
         """The numbers, the plane in which the rows differ most, and the waves along positions."""
-        shown = [view_of(self.shown), scatter_of(self.embedding)]
+        import numpy as np
+
+        from cutaway.labelled import Labelled
+
+        # By the spread first, or one long row would leave all others pale.
+        squeezed = 1 / (1 + np.exp(-self.shown.values / max(self.shown.values.std(), 1e-12)))
+        title = f"{self.shown.title}, in spreads, through a sigmoid"
+        even = Labelled(title=title, values=squeezed, axes=self.shown.axes)
+        shown = [view_of(even), view_of(self.shown), scatter_of(self.embedding)]
         return [*shown, view_of(self.embedding.spectrum().mean)] if self.embedding.kind == "position" else shown
 
     def csv(self) -> str:

@@ -1,7 +1,7 @@
 """The report of numbers that know what they are, for whatever has one, two or three axes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cutaway.cli.inspect.screen import room
 from cutaway.cli.table import Column, print_table, width
@@ -106,7 +106,11 @@ def view_of(shown: "Labelled") -> "View":
 
     if len(shown.axes) == 1:
         unit = shown.unit or "value"
-        return bars_view(names(shown.axes[0]), shown.values, quantity="value", unit=unit, title=shown.title)
+        # Where the places are numbers, their order says something.
+        order: Literal["place", "size"] = "place" if shown.axes[0].counts else "size"
+        return bars_view(
+            names(shown.axes[0]), shown.values, quantity="value", unit=unit, title=shown.title, order=order
+        )
     down, across = shown.axes
     return heatmap_view(
         shown.values,

@@ -114,6 +114,14 @@ class HistogramReport(LabelledReport):
         print(f"{self.shown.title}\n")
         print_table(columns, rows)
 
+    def views(self) -> "Sequence[View]":
+        """The counts, from the least number to the largest."""
+        from cutaway.pages import bars_view
+
+        steps, counts = self.shown.axes[0].labels, self.shown.values
+        title = self.shown.title
+        return [bars_view([str(s) for s in steps], counts, quantity="count", unit="", title=title, order="place")]
+
     def figure(self) -> Any:
         """The counts, on a scale that shows the rare ones too."""
         from cutaway.plots import draw_histogram

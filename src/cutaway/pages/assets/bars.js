@@ -20,6 +20,9 @@ const ORDERS = {
   name: (a, b) => a.name.localeCompare(b.name, "en", { numeric: true }),
 };
 
+/** @type {Record<string, string>} */
+const ORDER_NAMES = { size: "by size", value: "by amount", place: "as given", name: "by name" };
+
 /** @param {import("./packed.js").View} view @param {HTMLElement} section */
 export async function bars(view, section) {
   const values = await floatsOf(view, "values");
@@ -32,7 +35,7 @@ export async function bars(view, section) {
   }));
   const groups = [...new Set(all.map(({ group }) => group))].filter(Boolean);
   const hidden = new Set();
-  let order = "size";
+  let order = view.order;
   const most = Math.max(1e-30, ...all.map(({ value }) => Math.abs(value)));
   const said = readout("Hover a bar, or move through the list with Tab and the arrow keys.");
   const total = h("p", { class: "total", role: "status" });
@@ -98,7 +101,8 @@ export async function bars(view, section) {
       [
         choice(
           "Order",
-          { size: "by size", value: "by amount", place: "as given", name: "by name" },
+          // The first one is what the page begins with.
+          { [order]: ORDER_NAMES[order], ...ORDER_NAMES },
           (value) => ((order = value), fill()),
         ),
         ...checks,
