@@ -157,7 +157,7 @@ def test_a_longer_text_shows_where_each_token_looks_most(monkeypatch):
 
 
 def test_a_narrow_screen_gets_fewer_layers(monkeypatch):
-    monkeypatch.setattr("cutaway.cli.inspect.screen.PIPE", 40)
+    monkeypatch.setattr("cutaway.cli.inspect.screen.PIPE", 32)
     out = run("inspect", "lens", TEXT, "--model", tiny()).out
     assert "do not fit here" in out
     assert out.splitlines()[2].split()[-1] == "end"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cutaway.language_model import LanguageModel
 
 EXAMPLE = "Once upon a time"
-SHOWN_NUMBERS = 4
+SHOWN_NUMBERS, FEWER_NUMBERS = 4, 2
 
 
 @Parameter(name="*", group=OUTPUT)
@@ -99,6 +99,7 @@ def print_steps(gpt: "LanguageModel", found: "Sequence[Step]", *, every: bool) -
         columns, rows = COLUMNS[: None if explained else -1], [row(step, explained=explained) for step in some]
         if width(columns, rows) > room():
             # The formula goes first: what happens says nearly as much.
+            rows = [row(step, explained=explained, numbers=FEWER_NUMBERS) for step in some]
             columns, rows = [columns[0], *columns[2:]], [[cells[0], *cells[2:]] for cells in rows]
         print_table(columns, rows)
 
@@ -107,7 +108,7 @@ COLUMNS = [
     Column("step"),
     Column("formula"),
     Column("shape", right=True),
-    Column("first numbers of the last token"),
+    Column("last token's first numbers"),
     Column("difference", right=True),
     Column("what happens"),
 ]
@@ -125,15 +126,15 @@ def place_of(name: str) -> str:
     return "tables" if name in ("embed", "pos_embed") else "head"
 
 
-def row(step: "Step", *, explained: bool) -> list[str]:
+def row(step: "Step", *, explained: bool, numbers: int = SHOWN_NUMBERS) -> list[str]:
     """A step in a line."""
-    numbers = step.to_dict(SHOWN_NUMBERS)["first_of_last_row"]
+    first = step.to_dict(numbers)["first_of_last_row"]
     difference = "" if step.difference is None else f"{step.difference:.1e}" if step.difference else "0"
     cells = [
         step.name.rpartition(".")[2],
         step.formula,
         " × ".join(f"{size:,}" for size in step.shape),
-        " ".join(f"{number:8.4f}" for number in numbers) + " …",
+        " ".join(f"{number:8.4f}" for number in first) + " …",
         difference,
     ]
     return [*cells, step.what] if explained else cells

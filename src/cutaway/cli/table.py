@@ -55,7 +55,7 @@ def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str, 
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in columns:
         table.add_column(column.heading, justify="right" if column.right else "left", overflow="fold")
     for row, strengths in zip(rows, shades or [[None] * len(columns)] * len(rows), strict=True):

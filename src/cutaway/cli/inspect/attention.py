@@ -173,11 +173,12 @@ class AttentionReport:
                 yield from ((number, head, weights) for head, weights in enumerate(layer.values))
 
     def _show_strongest(self) -> None:
-        rows = []
+        rows: list[tuple[str, str, str]] = []
+        left = room() - len("place") - 2 - max(len(piece) for piece in self.seen.pieces) - 2
         for query, line in enumerate(self.pattern.values):
             best = (-line[: query + 1]).argsort(kind="stable")[:SHOWN_KEYS].tolist()
-            looks = "  ".join(f"{self.seen.pieces[key]} ({key}) {line[key]:.2f}" for key in best if line[key] >= 0.005)
-            rows.append((str(query), self.seen.pieces[query], looks))
+            looks = [f"{self.seen.pieces[key]} ({key}) {line[key]:.2f}" for key in best if line[key] >= 0.005]
+            rows.append((str(query), self.seen.pieces[query], within(looks, left)))
         print_table([Column("place", right=True), Column("token"), Column("looks at")], rows)
 
     def _show_heads(self) -> None:
@@ -191,6 +192,12 @@ class AttentionReport:
                 rows.append((str(number), str(head), *(f"{share:.3f}" for share in shares or [1.0] * 3)))
                 shades.append((None, None, *(shares or [1.0] * 3)))
         print_table([*columns, Column("at itself", right=True)], rows, shades=shades)
+
+
+def within(looks: Sequence[str], room: int) -> str:
+    """As many as fit in a line, one at least."""
+    fitting = [n for n in range(1, len(looks) + 1) if len("  ".join(looks[:n])) <= room]
+    return "  ".join(looks[: max(fitting, default=1)])
 
 
 AXES = ["layer", "head", "query", "key"]

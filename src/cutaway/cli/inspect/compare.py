@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cutaway.cli import loading
-from cutaway.cli.inspect.labelled_report import LabelledReport, number, view_of
+from cutaway.cli.inspect.labelled_report import LabelledReport, number, rounded, view_of
 from cutaway.cli.inspect.options import DEFAULT_TEXT, Files
 from cutaway.cli.inspect.patch import CLEAN, CORRUPTED
 from cutaway.cli.inspect.report import deliver, progress
+from cutaway.cli.inspect.screen import Table, fitting
 from cutaway.cli.options import OUTPUT, ModelOptions, refuse_together
 from cutaway.cli.source_text import checked_argument
 from cutaway.cli.table import Column, print_table
@@ -92,17 +93,9 @@ class ComparisonReport(LabelledReport):
         """The tokens with their surprise and how far apart the streams are; then what either expects."""
         print(f"one    {self.names[0]}\nother  {self.names[1]}\n")
         print("how far the stream of the other is from that of the one, in parts of its length\n")
-        layers, tokens = self.shown.axes
-        heads = [Column("token"), Column("bits", right=True), Column("other", right=True)]
-        names = [*(f"before {layer}" for layer in range(len(layers) - 1)), "end"]
-        columns = [*heads, *(Column(name, right=True) for name in names), Column("KL, nats", right=True)]
-        bits, apart, kl = self.found.surprise.values, self.shown.values, self.found.kl.values[-1]
-        rows, shades = [], []
-        for place, token in enumerate(tokens.labels):
-            distances = apart[:, place].tolist()
-            rows.append([str(token), *map(number, (*bits[:, place].tolist(), *distances, float(kl[place])))])
-            shades.append((None, None, None, *distances, None))
-        print_table(columns, rows, shades=shades)
+        chosen = fitting(len(self.shown.axes[0]), self._table)
+        distances = self.shown.values[chosen].T.tolist()
+        print_table(*self._table(chosen), shades=[(None, None, None, *line, None) for line in distances])
         print("\nexpected after the text\n")
         self._show_next()
 
@@ -125,6 +118,18 @@ class ComparisonReport(LabelledReport):
         return {"one": self.names[0], "other": self.names[1]} | {
             part: getattr(self.found, part).to_dict() for part in parts
         }
+
+    def _table(self, layers: Sequence[int]) -> Table:
+        """A row for each token: its surprise in both, the distances where it enters these layers, and the KL."""
+        stages, tokens = self.shown.axes
+        names = ["end" if layer == len(stages) - 1 else f"before {layer}" for layer in layers]
+        columns = [Column("token"), *(Column(name, right=True) for name in ("bits", "other", *names, "KL, nats"))]
+        bits, kl = self.found.surprise.values, self.found.kl.values[-1]
+        rows = [
+            [str(token), *map(rounded, (*bits[:, place].tolist(), *self.shown.values[layers, place], kl[place]))]
+            for place, token in enumerate(tokens.labels)
+        ]
+        return columns, rows
 
     def _show_next(self) -> None:
         expected = self.found.next_tokens

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from cutaway.cli.inspect.labelled_report import LabelledReport, number, print_largest, print_matrix, view_of
 from cutaway.cli.inspect.report import progress, table_of
+from cutaway.cli.inspect.screen import room
 from cutaway.cli.inspect.tables import Tables
-from cutaway.cli.table import Column, print_table
+from cutaway.cli.table import Column, print_table, width
 from cutaway.errors import InspectionError
 
 if TYPE_CHECKING:
@@ -331,8 +332,14 @@ def statistics_of(embeddings: "Iterable[Embedding]") -> list[dict[str, Any]]:
 def print_statistics(embeddings: "Iterable[Embedding]") -> None:
     """The figures as a table."""
     rows = statistics_of(embeddings)
-    columns = [Column("table"), *(Column(name.replace("_", " "), right=True) for name in list(rows[0])[1:])]
-    print_table(columns, [[row["table"], *(figure(value) for value in list(row.values())[1:])] for row in rows])
+    lines = [[row["table"], *(figure(value) for value in list(row.values())[1:])] for row in rows]
+    names = [name.replace("_", " ") for name in rows[0]]
+    columns = [Column(name, right=bool(place)) for place, name in enumerate(names)]
+    if width(columns, lines) > room():
+        # Turned, it is as wide as there are tables.
+        names, *lines = [list(line) for line in zip(names, *lines, strict=True)]
+        columns = [Column(name, right=bool(place)) for place, name in enumerate(names)]
+    print_table(columns, lines)
 
 
 def figure(value: float) -> str:

@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from cutaway.cli import loading
 from cutaway.cli.inspect.options import DEFAULT_TEXT, Files, Text, TextOptions
 from cutaway.cli.inspect.report import deliver, table_of
-from cutaway.cli.inspect.screen import room
+from cutaway.cli.inspect.screen import Table, fitting
 from cutaway.cli.options import OUTPUT, Count, ModelOptions
-from cutaway.cli.table import Column, print_table, width
+from cutaway.cli.table import Column, print_table
 
 if TYPE_CHECKING:
     from cutaway.inspect import Lens
@@ -79,8 +79,9 @@ class LensReport:
 
     def show(self) -> None:
         """A row for each token; as many layers as the screen is wide, always the last."""
-        print(f"likeliest next token by layer; {self.shown.title[0].lower()}{self.shown.title[1:]}\n")
-        layers = self._fitting()
+        measure = self.shown.title[0].lower() + self.shown.title[1:]
+        print(f"likeliest next token before each layer and at the end; {measure}\n")
+        layers = fitting(len(self.layers), self._table)
         columns, rows = self._table(layers)
         print_table(columns, rows, shades=[(None, *self._shades(layers, place)) for place in range(len(rows))])
         if left := len(self.layers) - len(layers):
@@ -130,14 +131,8 @@ class LensReport:
             **numbers,
         }
 
-    def _fitting(self) -> list[int]:
-        """As many layers as fit on the screen, evenly spaced, the last always."""
-        count = len(self.layers)
-        choices = [sorted(range(count - 1, -1, -step)) for step in range(1, count + 1)]
-        return next((layers for layers in choices if width(*self._table(layers)) <= room()), choices[-1])
-
-    def _table(self, layers: Sequence[int]) -> tuple[list[Column], list[list[str]]]:
-        columns = [Column("token"), *(Column(self.layers[layer]) for layer in layers)]
+    def _table(self, layers: Sequence[int]) -> Table:
+        columns = [Column("token"), *(Column(self.layers[layer].replace("layer ", "")) for layer in layers)]
         cells = [[piece, *(self._cell(layer, place) for layer in layers)] for place, piece in enumerate(self.tokens)]
         return columns, cells
 
