@@ -5,6 +5,8 @@ import json
 import pytest
 
 from cutaway.cli import conversation, source_text, terminal
+from cutaway.cli.inspect.screen import fitting
+from cutaway.cli.shades import ground
 from cutaway.cli.table import Column, lines, print_table
 from cutaway.errors import CutawayError
 
@@ -137,3 +139,35 @@ def test_ctrl_c_at_the_prompt_leaves(monkeypatch):
     monkeypatch.setattr("builtins.input", interrupted)
     with pytest.raises(KeyboardInterrupt):
         conversation.converse(Writer({}))
+
+
+@pytest.mark.parametrize(
+    ("shade", "style"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0.01, ""),
+        (1.0, "white on rgb(217,95,2)"),
+        (7.0, "white on rgb(217,95,2)"),
+        (-1.0, "white on rgb(33,102,172)"),
+        (0.1, "black on rgb(251,239,230)"),
+    ],
+)
+def test_a_ground_is_as_strong_as_its_shade(shade, style):
+    assert ground(shade) == style
+
+
+def test_a_drawn_table_has_its_shades(screen, monkeypatch):
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    with screen as shown:
+        print_table([Column("piece"), Column("share")], [("a", "1.0")], shades=[(None, 1.0)])
+    assert "48;2;217;95;2" in shown.getvalue()
+
+
+def test_what_fits_on_a_screen_is_evenly_spaced_and_ends_with_the_last(monkeypatch):
+    def table(places):
+        return [Column("x" * 8) for _ in places], []
+
+    for letters, places in ((200, list(range(9))), (60, [0, 2, 4, 6, 8]), (30, [2, 5, 8]), (1, [8])):
+        monkeypatch.setattr("cutaway.cli.inspect.screen.PIPE", letters)
+        assert fitting(9, table) == places

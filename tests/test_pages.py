@@ -194,3 +194,8 @@ def test_a_missing_folder_is_named(tmp_path):
 def test_numbers_that_do_not_fit_are_refused_in_one_sentence(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_bars_begin_in_the_order_that_is_asked_for():
+    assert bars_view(["a"], [1]).facts["order"] == "size"
+    assert bars_view(["a"], [1], order="place").facts["order"] == "place"
