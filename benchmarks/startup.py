@@ -1,5 +1,7 @@
 """From typing a command to its first output, in a fresh process, next to transformers doing the same.
 
+Generation runs on the native kernels where they are compiled, and once more as it is without them, on PyTorch.
+
     python -m benchmarks.startup [--rounds 5] [--json]
 
 Generation uses the same 124M checkpoint with random weights on both sides and stops the clock at the first token.
