@@ -1,63 +1,55 @@
-"""Decoding with the cache against transformers, batch 1 and 16, on random weights of a published shape.
+"""Decoding with the cache against transformers, batch 1 and 16, on random weights of a published shape: by the native
+kernels, which `cutaway generate` uses on a CPU, and in PyTorch.
 
     python -m benchmarks.decode [--preset gpt2] [--tokens 64] [--rounds 5] [--json]
 
-Prints tokens a second, the ratio to transformers from the same rounds, and the fraction of what memory allows:
-at batch 1 every new token must read every weight once.
+Prints tokens a second, the ratios to transformers from the same rounds, and the fraction of what memory allows: at
+batch 1 every new token must read every weight once.
 """
 
 import argparse
 import statistics
+from collections.abc import Callable
 
 import torch
 from transformers import GPT2LMHeadModel
 
 from benchmarks.checkpoints import random_checkpoint
-from benchmarks.timing import environment, interleaved, median_ratio, read_bandwidth, report
-from cutaway.generate import generate
+from benchmarks.timing import environment, interleaved, median_ratio, read_bandwidth, report, with_ratio
+from cutaway.generate import Network, generate
 from cutaway.sampling import SamplingParams
 from cutaway.tokenizer import Tokenizer
 from cutaway.weights import load_model
+from cutaway.weights.native import load_native
 
 PROMPT_TOKENS = 16
+COLUMNS = ("cutaway", "on PyTorch", "transformers")
 
 
 def measure(preset: str, batches: list[int], tokens: int, rounds: int) -> dict[str, object]:
-    """Median tokens a second of both, for each batch size."""
-    tokenizer = Tokenizer.gpt2()
-    with random_checkpoint(preset) as folder:
-        ours = load_model(folder)
+    """Median tokens a second of all, for each batch size."""
+    with random_checkpoint(preset) as folder, load_native(folder) as native:
+        plain = load_model(folder)
         peer = GPT2LMHeadModel.from_pretrained(folder).eval()
         bandwidth = read_bandwidth()
-        floor = bandwidth / sum(parameter.nbytes for parameter in ours.parameters())
+        floor = bandwidth / sum(parameter.nbytes for parameter in plain.parameters())
         rows = []
         for batch in batches:
             prompts = torch.randint(
-                ours.config.vocab_size, (batch, PROMPT_TOKENS), generator=torch.Generator().manual_seed(0)
+                plain.config.vocab_size, (batch, PROMPT_TOKENS), generator=torch.Generator().manual_seed(0)
             )
-            params = SamplingParams(max_tokens=tokens, temperature=0, ignore_eot=True)
-            seconds = interleaved(
-                {
-                    "cutaway": lambda prompts=prompts, params=params: generate(
-                        ours, tokenizer, prompts.tolist(), params
-                    ),
-                    "transformers": lambda prompts=prompts: peer.generate(
-                        prompts,
-                        attention_mask=torch.ones_like(prompts),
-                        do_sample=False,
-                        min_new_tokens=tokens,
-                        max_new_tokens=tokens,
-                        pad_token_id=0,
-                    ),
-                },
-                rounds,
-            )
+            contestants = {
+                "cutaway": ours(native, prompts, tokens),
+                "on PyTorch": ours(plain, prompts, tokens),
+                "transformers": theirs(peer, prompts, tokens),
+            }
+            seconds = interleaved(contestants, rounds)
             speed = {name: batch * tokens / statistics.median(times) for name, times in seconds.items()}
             rows.append(
                 {
                     "batch": batch,
                     "tokens_per_s": speed,
-                    "ratio": median_ratio(seconds["transformers"], seconds["cutaway"]),
+                    "ratios": {name: median_ratio(seconds["transformers"], seconds[name]) for name in COLUMNS[:-1]},
                     "fraction_of_bandwidth_floor": speed["cutaway"] / batch / floor,
                 }
             )
@@ -70,6 +62,24 @@ def measure(preset: str, batches: list[int], tokens: int, rounds: int) -> dict[s
     } | {"environment": environment()}
 
 
+def ours(model: Network, prompts: torch.Tensor, tokens: int) -> Callable[[], object]:
+    """Our plain loop over a network in native hands or in PyTorch."""
+    tokenizer, params = Tokenizer.gpt2(), SamplingParams(max_tokens=tokens, temperature=0, ignore_eot=True)
+    return lambda: generate(model, tokenizer, prompts.tolist(), params)
+
+
+def theirs(peer: GPT2LMHeadModel, prompts: torch.Tensor, tokens: int) -> Callable[[], object]:
+    """The same as transformers does it."""
+    return lambda: peer.generate(
+        prompts,
+        attention_mask=torch.ones_like(prompts),
+        do_sample=False,
+        min_new_tokens=tokens,
+        max_new_tokens=tokens,
+        pad_token_id=0,
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -80,13 +90,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     result = measure(args.preset, args.batch, args.tokens, args.rounds)
-    lines = [f"{'batch':>5} {'cutaway tok/s':>14} {'transformers tok/s':>19} {'ratio':>6} {'of memory floor':>16}"]
+    lines = [
+        "tokens a second (and how many times transformers')",
+        f"{'batch':>5}" + "".join(f"{name:>16}" for name in COLUMNS) + f"{'of memory floor':>17}",
+    ]
     for row in result["rows"]:
-        speed = row["tokens_per_s"]
-        lines.append(
-            f"{row['batch']:>5} {speed['cutaway']:>14.1f} {speed['transformers']:>19.1f} {row['ratio']:>6.2f} "
-            f"{row['fraction_of_bandwidth_floor']:>16.2f}"
-        )
+        cells = [with_ratio(row["tokens_per_s"][name], row["ratios"].get(name)) for name in COLUMNS]
+        line = f"{row['batch']:>5}" + "".join(f"{cell:>16}" for cell in cells)
+        lines.append(f"{line}{row['fraction_of_bandwidth_floor']:>17.2f}")
     lines.append(
         f"memory reads {result['bandwidth_bytes_per_s'] / 1e9:.1f} GB/s, "
         f"so batch 1 cannot pass {result['floor_tokens_per_s']:.1f} tokens/s"

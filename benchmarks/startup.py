@@ -1,18 +1,23 @@
 """From typing a command to its first output, in a fresh process, next to transformers doing the same.
 
+Generation runs on the native kernels where they are compiled, and once more as it is without them, on PyTorch.
+
     python -m benchmarks.startup [--rounds 5] [--json]
 
 Generation uses the same 124M checkpoint with random weights on both sides and stops the clock at the first token.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.checkpoints import random_checkpoint
-from benchmarks.timing import environment, interleaved, median_ratio, report
+from benchmarks.timing import environment, interleaved, median_ratio, report, with_ratio
+from cutaway.native.library import LIBRARY_VARIABLE
 from cutaway.tokenizer import Tokenizer
 
 PEER_TOKENIZE = (
@@ -27,26 +32,41 @@ mask = torch.ones_like(ids)
 print(tokenizer.decode(model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=1, pad_token_id=0)[0]))
 """
 
+COLUMNS = ("cutaway", "on PyTorch", "transformers")
 
-def commands(folder: Path) -> dict[str, tuple[list[str], list[str] | None]]:
-    """What is timed: our command line and what transformers needs for the same."""
+
+def commands(folder: Path) -> dict[str, dict[str, Callable[[], None]]]:
+    """What is timed: our command line, where it generates also without the kernels, and transformers doing the same."""
     ours = [sys.executable, "-m", "cutaway"]
     peer = [sys.executable, "-c"]
-    first_token = ["generate", "Once upon a time", "--temperature", "0", "--max-tokens", "1"]
+    first_token = [*ours, "generate", "Once upon a time", "--temperature", "0", "--max-tokens", "1"]
+    first_of_124m = [*first_token, "--model", str(folder)]
     return {
-        "cutaway --help": ([*ours, "--help"], None),
-        "cutaway tokenize": ([*ours, "tokenize", "Hello World"], [*peer, PEER_TOKENIZE.format(folder=str(folder))]),
-        "cutaway generate, bundled model": ([*ours, *first_token], None),
-        "cutaway generate, 124M": (
-            [*ours, *first_token, "--model", str(folder)],
-            [*peer, PEER_GENERATE.format(folder=str(folder))],
-        ),
+        "cutaway --help": {"cutaway": task([*ours, "--help"])},
+        "cutaway tokenize": {
+            "cutaway": task([*ours, "tokenize", "Hello World"]),
+            "transformers": task([*peer, PEER_TOKENIZE.format(folder=str(folder))]),
+        },
+        "cutaway generate, bundled model": {
+            "cutaway": task(first_token),
+            "on PyTorch": task(first_token, kernels=False),
+        },
+        "cutaway generate, 124M": {
+            "cutaway": task(first_of_124m),
+            "on PyTorch": task(first_of_124m, kernels=False),
+            "transformers": task([*peer, PEER_GENERATE.format(folder=str(folder))]),
+        },
     }
 
 
-def run(command: list[str]) -> None:
-    """Run one command to its end."""
-    subprocess.run(command, check=True, capture_output=True)
+def task(command: list[str], *, kernels: bool = True) -> Callable[[], None]:
+    """Run one command to its end, with the native kernels or as if there were none."""
+    variables = os.environ if kernels else os.environ | {LIBRARY_VARIABLE: os.devnull}
+
+    def run() -> None:
+        subprocess.run(command, check=True, capture_output=True, env=variables)
+
+    return run
 
 
 def main() -> None:
@@ -58,25 +78,23 @@ def main() -> None:
     rows = []
     with random_checkpoint("gpt2") as folder:
         Tokenizer.gpt2().save(folder)
-        for name, (ours, peer) in commands(folder).items():
-            contestants = {"cutaway": lambda ours=ours: run(ours)} | (
-                {"transformers": lambda peer=peer: run(peer)} if peer else {}
-            )
+        for name, contestants in commands(folder).items():
             seconds = interleaved(contestants, args.rounds)
-            ratio = median_ratio(seconds["transformers"], seconds["cutaway"]) if peer else None
             rows.append(
                 {
                     "command": name,
                     "seconds": {who: statistics.median(times) for who, times in seconds.items()},
-                    "ratio": ratio,
+                    "ratios": {
+                        who: median_ratio(times, seconds["cutaway"])
+                        for who, times in seconds.items()
+                        if who != "cutaway"
+                    },
                 }
             )
-    lines = [f"{'':34} {'cutaway s':>10} {'transformers s':>15} {'ratio':>6}"]
+    lines = [f"{'seconds (and how many times ours)':34}" + "".join(f"{name:>16}" for name in COLUMNS)]
     for row in rows:
-        line = f"{row['command']:34} {row['seconds']['cutaway']:>10.2f}"
-        if row["ratio"] is not None:
-            line += f" {row['seconds']['transformers']:>15.2f} {row['ratio']:>6.2f}"
-        lines.append(line)
+        cells = [with_ratio(row["seconds"].get(name), row["ratios"].get(name)) for name in COLUMNS]
+        lines.append((f"{row['command']:34}" + "".join(f"{cell:>16}" for cell in cells)).rstrip())
     report({"rows": rows, "environment": environment()}, lines, args.json)
 
 

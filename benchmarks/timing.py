@@ -63,6 +63,14 @@ def environment() -> dict[str, Any]:
     }
 
 
+def with_ratio(value: float | None, ratio: float | None) -> str:
+    """A cell of a table: the figure, and in parentheses its ratio to another."""
+    if value is None:
+        return ""
+    digits = 2 if value < 10 else 1
+    return f"{value:.{digits}f}" if ratio is None else f"{value:.{digits}f} ({ratio:.2f})"
+
+
 def report(result: Mapping[str, Any], lines: list[str], as_json: bool) -> None:
     """Print for people, or for programs."""
     print(json.dumps(result, indent=2) if as_json else "\n".join(lines))

@@ -15,7 +15,7 @@ FLOORS = {
     **dict.fromkeys(["tokenizer", "cache", "sampling", "data", "anatomy", "plots", "pages"], 3),
     **dict.fromkeys(["model", "native", "labelled"], 4),
     **dict.fromkeys(["weights", "generate"], 5),
-    **dict.fromkeys(["engine", "quant", "train", "evals", "inspect"], 6),
+    **dict.fromkeys(["engine", "quant", "train", "evals", "inspect", "text_generator"], 6),
     "language_model": 7,
     "server": 8,
     "cli": 9,
@@ -23,7 +23,11 @@ FLOORS = {
 # `cutaway` itself hands out names from every floor up to language_model.
 FACADE = {"__init__": "the lazy public names", "__main__": "python -m cutaway"}
 
-TORCHLESS = {part for part, floor in FLOORS.items() if floor <= 3} - {"cache"} | {"native", "labelled"}
+TORCHLESS = {part for part, floor in FLOORS.items() if floor <= 3} - {"cache"} | {
+    "native",
+    "labelled",
+    "text_generator",
+}
 DOORS = {
     "tiktoken": {"tokenizer"},
     "tokenizers": {"tokenizer"},

@@ -17,10 +17,12 @@ __all__ = [
     "Labelled",
     "LanguageModel",
     "SamplingParams",
+    "TextGenerator",
     "Tokenizer",
     "Trace",
     "__version__",
     "load",
+    "load_generator",
 ]
 
 _HOMES = {
@@ -32,9 +34,11 @@ _HOMES = {
     "Labelled": "cutaway.labelled",
     "LanguageModel": "cutaway.language_model",
     "SamplingParams": "cutaway.sampling",
+    "TextGenerator": "cutaway.text_generator",
     "Tokenizer": "cutaway.tokenizer",
     "Trace": "cutaway.inspect",
     "load": "cutaway.language_model",
+    "load_generator": "cutaway.language_model",
 }
 
 if TYPE_CHECKING:
@@ -44,9 +48,10 @@ if TYPE_CHECKING:
     from cutaway.generate import Completion
     from cutaway.inspect import Trace
     from cutaway.labelled import Labelled
-    from cutaway.language_model import LanguageModel, load
+    from cutaway.language_model import LanguageModel, load, load_generator
     from cutaway.model import GPT
     from cutaway.sampling import SamplingParams
+    from cutaway.text_generator import TextGenerator
     from cutaway.tokenizer import Tokenizer
 
 

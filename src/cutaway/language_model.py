@@ -1,74 +1,50 @@
-"""A model with its tokenizer: text in, text out. This is what `cutaway.load` returns."""
+"""A model in PyTorch with its tokenizer: to write, search, score, look inside and change. `cutaway.load` returns it.
 
-from collections.abc import Iterator, Sequence
+PyTorch is imported by the functions that need it, so that `load_generator` can do without.
+"""
+
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from cutaway import generate as decoding
-from cutaway.config import GPTConfig
-from cutaway.errors import GenerationError
-from cutaway.generate import Generation, Step, TokenScore
-from cutaway.model import GPT
+from cutaway import weights
+from cutaway.generate import Generation
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
+from cutaway.text_generator import Prompt, TextGenerator
 from cutaway.tokenizer import AnyTokenizer
-from cutaway.weights import DEFAULT_MODEL, ModelSource, load_model, load_tokenizer, save_model
+from cutaway.weights.locate import DEFAULT_MODEL, ModelSource
+from cutaway.weights.native import load_native, suits_native
 
 if TYPE_CHECKING:
+    import torch
+
+    from cutaway.generate import TokenScore
     from cutaway.inspect import Edit, Trace
+    from cutaway.model import GPT
 
-Prompt = str | Sequence[int]
-"""A text, or token ids."""
+SIGNS_OF_A_GPU = (
+    "/dev/nvidiactl",  # NVIDIA's driver
+    "/dev/nvmap",  # NVIDIA's Tegra
+    "/dev/kfd",  # AMD's driver
+    "/dev/dxg",  # either, under WSL
+    "C:/Windows/System32/nvcuda.dll",
+)
+"""Files of the drivers of GPUs that PyTorch computes on."""
 
 
-class LanguageModel:
+class LanguageModel(TextGenerator):
     """A GPT and the tokenizer it was trained with."""
 
-    def __init__(self, model: GPT, tokenizer: AnyTokenizer, name: str = "") -> None:
-        self.model, self.tokenizer, self.name = model, tokenizer, name
+    model: "GPT"
+
+    def __init__(self, model: "GPT", tokenizer: AnyTokenizer, name: str = "") -> None:
+        super().__init__(model, tokenizer, name)
 
     def __repr__(self) -> str:
         parameters, where = f"{self.model.num_parameters():,} parameters", f"{self.model.dtype} on {self.model.device}"
         return f"LanguageModel({self.name!r}, {parameters}, {where})"
-
-    @property
-    def config(self) -> GPTConfig:
-        """The model's shape."""
-        return self.model.config
-
-    def ids(self, prompt: Prompt) -> list[int]:
-        """The token ids of a prompt; an empty one becomes `<|endoftext|>`, which begins every document.
-
-        Raises: GenerationError for an empty prompt where the vocabulary has no `<|endoftext|>`.
-        """
-        ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
-        if ids:
-            return ids
-        if self.tokenizer.eot is None:
-            raise GenerationError(
-                "the prompt is empty and this vocabulary has no <|endoftext|> to start from; give a prompt"
-            )
-        return [self.tokenizer.eot]
-
-    def generate(self, prompt: Prompt, params: SamplingParams | None = None, **changes: Any) -> Generation:
-        """Continue a prompt: `gpt.generate("Once upon a time", temperature=0.7, n=3)`.
-
-        Raises: GenerationError for an unknown or impossible parameter, or an unreadable prompt.
-        """
-        return self.generate_batch([prompt], params, **changes)[0]
-
-    def generate_batch(
-        self, prompts: Sequence[Prompt], params: SamplingParams | None = None, **changes: Any
-    ) -> list[Generation]:
-        """Continue several prompts of any lengths together; each gives what it would give alone."""
-        chosen = (params or SamplingParams()).replace(**changes)
-        return decoding.generate(self.model, self.tokenizer, [self.ids(prompt) for prompt in prompts], chosen)
-
-    def stream(self, prompt: Prompt, params: SamplingParams | None = None, **changes: Any) -> Iterator[Step]:
-        """Continue a prompt and yield each token as it comes; `step.text` is what can be shown."""
-        chosen = (params or SamplingParams()).replace(**changes)
-        return decoding.stream(self.model, self.tokenizer, [self.ids(prompt)], chosen)
 
     def beam_search(
         self, prompt: Prompt, beams: BeamParams | int, params: SamplingParams | None = None, **changes: Any
@@ -90,16 +66,16 @@ class LanguageModel:
         search = contrastive or ContrastiveParams()
         return decoding.contrastive_search(self.model, self.tokenizer, self.ids(prompt), chosen, search)
 
-    def score(self, text: Prompt, top: int = 0) -> list[TokenScore]:
+    def score(self, text: Prompt, top: int = 0) -> "list[TokenScore]":
         """The log-probability and rank of every token of a text, and the `top` tokens expected after each."""
         return decoding.score(self.model, self.tokenizer, self.ids(text), top)
 
-    def next_tokens(self, text: Prompt, top: int = 10) -> list[TokenScore]:
+    def next_tokens(self, text: Prompt, top: int = 10) -> "list[TokenScore]":
         """What the model expects after each token of a text: the next-token table."""
         return self.score(text, top)
 
     def trace(
-        self, text: Prompt, names: str | Sequence[str] | None = None, *, dtype: torch.dtype | None = None
+        self, text: Prompt, names: str | Sequence[str] | None = None, *, dtype: "torch.dtype | None" = None
     ) -> "Trace":
         """Every activation of a text by name, or those of some names: `gpt.trace("Once upon", "pattern")`.
 
@@ -122,21 +98,50 @@ class LanguageModel:
 
     def save(self, folder: Path | str, *, overwrite: bool = False) -> None:
         """Write a folder that this package and `transformers` load."""
-        save_model(self.model, folder, tokenizer=self.tokenizer, overwrite=overwrite)
+        weights.save_model(self.model, folder, tokenizer=self.tokenizer, overwrite=overwrite)
 
 
 def load(source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: str = "float32") -> LanguageModel:
-    """A model by name, Hub id (`owner/name`, or `owner/name@revision`), folder or file, ready to generate.
+    """A model by name, Hub id (`owner/name`, or `owner/name@revision`), folder or file, ready for everything.
 
     Raises: ModelNotFoundError when there is no such model; CheckpointError when it is damaged or not a GPT-2;
         ConfigError for a device or number format that is not to be had.
     """
-    model = load_model(source, device=fastest_device() if device == "auto" else device, dtype=dtype)
-    return LanguageModel(model, load_tokenizer(source), name=str(source))
+    model = weights.load_model(source, device=fastest_device() if device == "auto" else device, dtype=dtype)
+    return LanguageModel(model, weights.load_tokenizer(source), name=str(source))
+
+
+def load_generator(
+    source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: str = "float32"
+) -> TextGenerator:
+    """The same model, ready to write and no more: in float32 on a CPU by the native kernels, without PyTorch.
+
+    It is there seconds sooner and decodes faster. Its logits are PyTorch's but for rounding, which changes a drawn
+    token in some thousands, as it does in PyTorch between batches of different sizes; here no batch changes a bit.
+    On a GPU, in another number format, or where kernels are missing or do not suit the checkpoint, it is what `load`
+    returns.
+
+    Raises: what `load` raises.
+    """
+    if dtype == "float32" and is_cpu(device) and suits_native(source):
+        return TextGenerator(load_native(source), weights.load_tokenizer(source), name=str(source))
+    return load(source, device=device, dtype=dtype)
+
+
+def is_cpu(device: str) -> bool:
+    """Whether that device, or for `auto` the fastest, is the CPU; PyTorch is asked only if there may be a GPU."""
+    return device == "cpu" or (device == "auto" and (not may_have_gpu() or fastest_device() == "cpu"))
+
+
+def may_have_gpu() -> bool:
+    """Whether there are signs of a GPU that PyTorch computes on; what it says itself takes seconds to hear."""
+    return sys.platform == "darwin" or any(Path(sign).exists() for sign in SIGNS_OF_A_GPU)
 
 
 def fastest_device() -> str:
     """The fastest kind of device this machine has: CUDA, then MPS, then the CPU."""
+    import torch
+
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cutaway.cli import conversation, source_text, terminal, writing
+from cutaway.cli import conversation, loading, source_text, terminal, writing
 from cutaway.cli.decoding_options import SamplingOptions, SearchOptions, refuse_contradictions
-from cutaway.cli.loading import load
 from cutaway.cli.options import OUTPUT, Flag, ModelOptions
 from cutaway.errors import ConfigError
 
@@ -50,7 +49,7 @@ def generate(
     if text is not None and prompt is None:
         text = source_text.without_final_newline(text)
 
-    gpt = load(model)
+    gpt = loading.load(model) if decoding.searches else loading.load_generator(model)
     writer = writing.Writer(gpt, decoding, special=output.special, verbose=output.verbose)
     if text is None:
         conversation.converse(writer)

@@ -10,16 +10,33 @@ from cutaway.tokenizer import AnyTokenizer, Tokenizer, open_tokenizer
 if TYPE_CHECKING:
     from cutaway.cli.options import ModelOptions
     from cutaway.language_model import LanguageModel
+    from cutaway.text_generator import TextGenerator
 
 
 def load(options: "ModelOptions") -> "LanguageModel":
-    """The model, ready to generate."""
-    from cutaway.weights.locate import locate  # by its module, whose name would hide it in the package
-
-    locate(options.model)  # a wrong name, or a missing network, is told before torch is loaded, not after
-    from cutaway.language_model import load as load_model  # brings torch, which help must not wait for
+    """The model, ready for everything."""
+    _find(options.model)
+    from cutaway.language_model import load as load_model  # which help must not wait for
 
     return load_model(options.model, device=options.device, dtype=options.dtype)
+
+
+def load_generator(options: "ModelOptions") -> "TextGenerator":
+    """The model, ready to write: where native kernels can do that, without PyTorch and seconds sooner."""
+    _find(options.model)
+    from cutaway.language_model import load_generator as load_model
+
+    return load_model(options.model, device=options.device, dtype=options.dtype)
+
+
+def _find(source: str) -> None:
+    """Fetch the model if need be; a wrong name, or a missing network, is told before torch is loaded, not after.
+
+    Raises: ModelNotFoundError when there is no such model.
+    """
+    from cutaway.weights.locate import locate  # by its module, whose name would hide it in the package
+
+    locate(source)
 
 
 def load_config(source: str) -> GPTConfig:

@@ -11,8 +11,8 @@ from cutaway.errors import ConfigError
 
 if TYPE_CHECKING:
     from cutaway.generate import Completion, Generation
-    from cutaway.language_model import LanguageModel
     from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
+    from cutaway.text_generator import TextGenerator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,21 +24,26 @@ class Decoding:
     contrastive: "ContrastiveParams | None" = None
 
     @property
+    def searches(self) -> bool:
+        """Whether several ways to go on are compared, which takes a model in PyTorch."""
+        return self.beams is not None or self.contrastive is not None
+
+    @property
     def streams(self) -> bool:
         """Whether the text can be shown while it is being written."""
-        return not (self.beams or self.contrastive or self.params.n > 1 or self.params.logprobs)
+        return not (self.searches or self.params.n > 1 or self.params.logprobs)
 
     @property
     def draws(self) -> bool:
         """Whether chance decides, so that a seed matters."""
-        return not (self.beams or self.contrastive or self.params.greedy)
+        return not (self.searches or self.params.greedy)
 
 
 class Writer:
     """A model that writes to the terminal."""
 
     def __init__(
-        self, gpt: "LanguageModel", decoding: Decoding, *, special: bool = False, verbose: bool = False
+        self, gpt: "TextGenerator", decoding: Decoding, *, special: bool = False, verbose: bool = False
     ) -> None:
         self.gpt, self.decoding, self.special, self.verbose = gpt, decoding, special, verbose
         check_tokens(decoding.params, gpt.config.vocab_size)
@@ -76,11 +81,14 @@ class Writer:
         return self.gpt.ids(self.gpt.tokenizer.encode(prompt, allowed_special="all") if self.special else prompt)
 
     def _decode(self, ids: Sequence[int], params: "SamplingParams") -> "Generation":
+        if not self.decoding.searches:
+            return self.gpt.generate(ids, params)
+        from cutaway.language_model import LanguageModel
+
+        assert isinstance(self.gpt, LanguageModel), "the command loads what its decoding takes"
         if self.decoding.beams:
             return self.gpt.beam_search(ids, self.decoding.beams, params)
-        if self.decoding.contrastive:
-            return self.gpt.contrastive_search(ids, self.decoding.contrastive, params)
-        return self.gpt.generate(ids, params)
+        return self.gpt.contrastive_search(ids, self.decoding.contrastive, params)
 
     def _seeded(self) -> "SamplingParams":
         from cutaway.sampling import fresh_seed

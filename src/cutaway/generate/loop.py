@@ -1,23 +1,20 @@
 """Generation, plainly: read the prompts once, then one token at a time.
 
-This is the reference. It is written to be obviously right, and whatever is faster is tested against it.
+This is the reference. It is written to be obviously right, and whatever is faster is tested against it. Who reads,
+PyTorch or native kernels, is all the same to it.
 """
 
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from cutaway.generate.completion import Generation, Step, collect
-from cutaway.generate.reader import Reader
+from cutaway.generate.reading import Network, reader_of
 from cutaway.generate.sample import Sample
-from cutaway.model import GPT
 from cutaway.sampling import SamplingParams, fresh_seed
 from cutaway.tokenizer import AnyTokenizer
 
 
-@torch.inference_mode()
 def stream(
-    model: GPT, tokenizer: AnyTokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
+    model: Network, tokenizer: AnyTokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
 ) -> Iterator[Step]:
     """Continue prompts of token ids, `params.n` samples each, and yield every token as it comes.
 
@@ -27,7 +24,7 @@ def stream(
     Raises: GenerationError for a prompt that the model cannot read.
     """
     seed = fresh_seed() if params.seed is None else params.seed
-    reader = Reader(model, params.max_tokens)
+    reader = reader_of(model, params.max_tokens)
     logits = reader.prefill(prompts)
 
     samples = [
@@ -40,8 +37,7 @@ def stream(
     logits = logits[shared]
 
     while True:
-        # One copy per step from wherever the model is; besides, numpy sorts a vocabulary ten times faster than torch.
-        for sample, row in zip(samples, logits.numpy(force=True), strict=True):
+        for sample, row in zip(samples, logits, strict=True):
             yield sample.step(row)
         going = [i for i, sample in enumerate(samples) if sample.finish_reason is None]
         if not going:
@@ -53,7 +49,7 @@ def stream(
 
 
 def generate(
-    model: GPT, tokenizer: AnyTokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
+    model: Network, tokenizer: AnyTokenizer, prompts: Sequence[Sequence[int]], params: SamplingParams
 ) -> list[Generation]:
     """Continue prompts of token ids and return each with its finished samples.
 

@@ -7,7 +7,15 @@ model, `library.py` the door to the compiled files, `compile.py` makes them. In 
 
 from cutaway.native.cache import NativeCache
 from cutaway.native.library import Availability, available
-from cutaway.native.model import PRECISIONS, NativeModel
+from cutaway.native.model import MAX_HEAD_SIZE, PRECISIONS, NativeModel
 from cutaway.native.reader import NativeReader
 
-__all__ = ["PRECISIONS", "Availability", "NativeCache", "NativeModel", "NativeReader", "available"]
+__all__ = [
+    "MAX_HEAD_SIZE",
+    "PRECISIONS",
+    "Availability",
+    "NativeCache",
+    "NativeModel",
+    "NativeReader",
+    "available",
+]

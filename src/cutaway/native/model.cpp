@@ -96,7 +96,8 @@ static bool all_finite(const float* data, int64_t count) {
 const char* Model::set(const std::string& name, int layer, const float* data, int64_t count) {
     static const char* const unknown = "is not a tensor of this model";
     static const char* const other_size = "has another size than this model's";
-    static const char* const infinite = "holds NaN or infinity";
+    static const char* const infinite =
+        "holds NaN or infinity as float32; the checkpoint is damaged, or needs a dtype with a wider range";
     if (layer < -1 || layer >= shape.n_layer) return unknown;
     const int C = shape.n_embd;
     bool finite = true;

@@ -21,6 +21,7 @@ PRECISIONS = ("float32", "bfloat16", "int8", "int4")
 """Formats of weights, in the library's order. Keys and values are float32 with the first, bfloat16 with the rest."""
 
 MAX_THREADS = 1024
+MAX_HEAD_SIZE = 1024
 
 _IN_LAYER = re.compile(r"h\.(\d+)\.(.+)")
 
@@ -63,6 +64,9 @@ class NativeModel:
                 raise CheckpointError(f"{source}: tensor {name!r} {fault}")
         if missing := self._library.cutaway_model_missing(self._handle.pointer):
             raise CheckpointError(f"{source} has no tensor {missing.decode()!r}; the model cannot do without")
+
+    def __repr__(self) -> str:
+        return f"NativeModel({self.precision} for {self.isa}, threads={self.threads})"
 
     def __enter__(self) -> Self:
         return self
@@ -181,13 +185,21 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
-def _ids(tokens: list[int], vocab_size: int) -> NDArray[np.int32]:
+def check_ids(tokens: Sequence[int], vocab_size: int) -> None:
+    """Refuse ids that a model of this vocabulary cannot read.
+
+    Raises: GenerationError for an id outside the vocabulary.
+    """
     for token in (min(tokens), max(tokens)):
         if not 0 <= token < vocab_size:
             raise GenerationError(
                 f"token id {token:,} is not in the model's vocabulary of {vocab_size:,}; "
                 "use the tokenizer that belongs to it"
             )
+
+
+def _ids(tokens: list[int], vocab_size: int) -> NDArray[np.int32]:
+    check_ids(tokens, vocab_size)
     return np.array(tokens, dtype=np.int32)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cutaway.errors import GenerationError
-from cutaway.native.model import FloatArray, NativeModel
+from cutaway.native.model import FloatArray, NativeModel, check_ids
 
 
 class NativeReader:
@@ -25,8 +25,10 @@ class NativeReader:
 
         Raises: GenerationError for an empty prompt or an id outside the vocabulary.
         """
-        if not prompts or not all(prompts):
+        if not prompts or not all(len(prompt) for prompt in prompts):
             raise GenerationError("a prompt needs at least one token; start an empty one from <|endoftext|>")
+        for prompt in prompts:
+            check_ids(prompt, self.model.config.vocab_size)  # also those before the window, for penalties count them
         self.rows = [list(prompt) for prompt in prompts]
         self._slots = list(range(len(prompts)))
         context = self.model.config.block_size

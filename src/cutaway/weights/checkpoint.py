@@ -1,6 +1,5 @@
 """A model's weight files as one: every tensor by name, wherever it lies."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -9,20 +8,12 @@ from torch import Tensor
 
 from cutaway.errors import CheckpointError
 from cutaway.weights.legacy_file import LegacyFile
-from cutaway.weights.names import Shape
 from cutaway.weights.safetensors_file import SafetensorsFile
-from cutaway.weights.shards import INDEX_SUFFIX, read_index, shard_files
+from cutaway.weights.shards import TensorFile, file_of_tensors, shapes_in
 
 
-class WeightFile(Protocol):
+class WeightFile(TensorFile, Protocol):
     """A file of named tensors, fetched one at a time."""
-
-    path: Path
-
-    @property
-    def shapes(self) -> Mapping[str, Shape]:
-        """The shape of each tensor, by its name in the file."""
-        ...
 
     def tensor(self, name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:
         """One tensor in the dtype (None: as stored) and on the device asked for."""
@@ -36,27 +27,8 @@ class Checkpoint:
     """
 
     def __init__(self, weights: Path) -> None:
-        self.path = weights
-        self.file_of: dict[str, WeightFile] = {}
-        self.shapes: dict[str, Shape] = {}
-        for path in shard_files(weights):
-            self._add(_open(path))
-        if weights.name.endswith(INDEX_SUFFIX):
-            self._check_index()
-
-    def _add(self, file: WeightFile) -> None:
-        for name, shape in file.shapes.items():
-            if name in self.file_of:
-                both = f"{self.file_of[name].path} and {file.path}"
-                raise CheckpointError(f"tensor {name!r} is in both {both}; fetch the model again")
-            self.file_of[name], self.shapes[name] = file, shape
-
-    def _check_index(self) -> None:
-        for name, file in read_index(self.path).items():
-            if name not in self.file_of or self.file_of[name].path.name != file:
-                raise CheckpointError(
-                    f"{self.path} puts tensor {name!r} into {file}, where it is not; fetch the model again"
-                )
+        self.file_of = file_of_tensors(weights, _open)
+        self.shapes = shapes_in(self.file_of)
 
     def tensor(self, name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:
         """One tensor in the dtype (None: as stored) and on the device asked for.

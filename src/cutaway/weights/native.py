@@ -1,6 +1,7 @@
 """A network in native hands from files, without PyTorch."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,26 @@ from numpy.typing import NDArray
 
 from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
-from cutaway.native import NativeModel
+from cutaway.native import MAX_HEAD_SIZE, NativeModel, available
 from cutaway.weights.array_file import ArrayFile
 from cutaway.weights.hf_config import read_config
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
 from cutaway.weights.names import HEAD, check_shapes, our_names
-from cutaway.weights.shards import shard_files
+from cutaway.weights.shards import file_of_tensors, shapes_in, shard_files
 
 EMBEDDING = "wte.weight"
+
+
+def suits_native(source: ModelSource) -> bool:
+    """Whether there are native kernels here, and they can hold this checkpoint: no pickles, no heads of undue width.
+
+    Raises: ModelNotFoundError when there is no such model; CheckpointError when its index or `config.json` is damaged.
+    """
+    if not available():
+        return False
+    files = locate(source)
+    pickled = any(path.suffix != ".safetensors" for path in shard_files(files.weights))
+    return not pickled and read_config(files.folder / "config.json").head_size <= MAX_HEAD_SIZE
 
 
 def load_native(
@@ -37,15 +50,8 @@ def read_arrays(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDA
 
     Raises: CheckpointError when files are damaged, disagree, or are not a GPT-2.
     """
-    file_of: dict[str, ArrayFile] = {}
-    for path in shard_files(files.weights):
-        if path.suffix != ".safetensors":
-            raise CheckpointError(f"{path} is a pickle, which only PyTorch reads; save the model as safetensors first")
-        file = ArrayFile(path)
-        if twice := file_of.keys() & file.entries.keys():
-            raise CheckpointError(f"tensor {min(twice)!r} is in two files of {files.folder}; fetch the model again")
-        file_of |= dict.fromkeys(file.entries, file)
-    shapes = {name: file.entries[name].shape for name, file in file_of.items()}
+    file_of = file_of_tensors(files.weights, _open)
+    shapes = shapes_in(file_of)
     stored_name = our_names(shapes, str(files.weights))
     check_shapes({name: shapes[key] for name, key in stored_name.items()}, config, str(files.weights))
     for name, key in stored_name.items():
@@ -59,3 +65,9 @@ def read_arrays(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDA
                 )
             continue
         yield name, array
+
+
+def _open(path: Path) -> ArrayFile:
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path} is a pickle, which only PyTorch reads; save the model as safetensors first")
+    return ArrayFile(path)

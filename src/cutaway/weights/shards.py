@@ -1,10 +1,12 @@
 """Where a model's tensors are: one weight file, or several and an index that says which holds what."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from cutaway.errors import CheckpointError
 from cutaway.weights.json_object import read_object
+from cutaway.weights.names import Shape
 
 WEIGHT_FILES: Sequence[str] = (
     "model.safetensors",
@@ -17,6 +19,20 @@ WEIGHT_FILES: Sequence[str] = (
 INDEX_SUFFIX = ".index.json"
 SUFFIXES = (".safetensors", ".bin", INDEX_SUFFIX)
 MAX_SHARDS = 10_000
+
+
+class TensorFile(Protocol):
+    """A file of named tensors."""
+
+    path: Path
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shape of each tensor, by its name in the file."""
+        ...
+
+
+FileT = TypeVar("FileT", bound=TensorFile)
 
 
 def find_weights(folder: Path) -> Path:
@@ -49,6 +65,34 @@ def shard_files(weights: Path) -> list[Path]:
         if not file.is_file():
             raise CheckpointError(f"{file} is missing, though {weights.name} names it; fetch the model again")
     return files
+
+
+def file_of_tensors(weights: Path, open_file: Callable[[Path], FileT]) -> dict[str, FileT]:
+    """The file that holds each tensor, by the tensor's name there, each file opened once.
+
+    Raises: CheckpointError when a file is damaged or missing, two hold the same tensor, or index and files disagree.
+    """
+    file_of: dict[str, FileT] = {}
+    for path in shard_files(weights):
+        file = open_file(path)
+        for name in file.shapes:
+            if name in file_of:
+                both = f"{file_of[name].path} and {file.path}"
+                raise CheckpointError(f"tensor {name!r} is in both {both}; fetch the model again")
+            file_of[name] = file
+    if weights.name.endswith(INDEX_SUFFIX):
+        for name, file_name in read_index(weights).items():
+            if name not in file_of or file_of[name].path.name != file_name:
+                raise CheckpointError(
+                    f"{weights} puts tensor {name!r} into {file_name}, where it is not; fetch the model again"
+                )
+    return file_of
+
+
+def shapes_in(file_of: Mapping[str, TensorFile]) -> dict[str, Shape]:
+    """The shape of each tensor in any of the files."""
+    files = dict.fromkeys(file_of.values())  # each once, in their order
+    return {name: shape for file in files for name, shape in file.shapes.items()}
 
 
 def read_index(index: Path) -> dict[str, str]:

@@ -1,0 +1,62 @@
+"""A network, in PyTorch or in native hands, with its tokenizer: text in, text out."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from cutaway import generate as decoding
+from cutaway.config import GPTConfig
+from cutaway.errors import GenerationError
+from cutaway.generate import Generation, Network, Step
+from cutaway.sampling import SamplingParams
+from cutaway.tokenizer import AnyTokenizer
+
+Prompt: TypeAlias = str | Sequence[int]
+"""A text, or token ids."""
+
+
+class TextGenerator:
+    """A network that writes, and the tokenizer it was trained with."""
+
+    def __init__(self, model: Network, tokenizer: AnyTokenizer, name: str = "") -> None:
+        self.model, self.tokenizer, self.name = model, tokenizer, name
+
+    def __repr__(self) -> str:
+        return f"TextGenerator({self.name!r}, {self.model!r})"
+
+    @property
+    def config(self) -> GPTConfig:
+        """The model's shape."""
+        return self.model.config
+
+    def ids(self, prompt: Prompt) -> list[int]:
+        """The token ids of a prompt; an empty one becomes `<|endoftext|>`, which begins every document.
+
+        Raises: GenerationError for an empty prompt where the vocabulary has no `<|endoftext|>`.
+        """
+        ids = self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+        if ids:
+            return ids
+        if self.tokenizer.eot is None:
+            raise GenerationError(
+                "the prompt is empty and this vocabulary has no <|endoftext|> to start from; give a prompt"
+            )
+        return [self.tokenizer.eot]
+
+    def generate(self, prompt: Prompt, params: SamplingParams | None = None, **changes: Any) -> Generation:
+        """Continue a prompt: `gpt.generate("Once upon a time", temperature=0.7, n=3)`.
+
+        Raises: GenerationError for an unknown or impossible parameter, or an unreadable prompt.
+        """
+        return self.generate_batch([prompt], params, **changes)[0]
+
+    def generate_batch(
+        self, prompts: Sequence[Prompt], params: SamplingParams | None = None, **changes: Any
+    ) -> list[Generation]:
+        """Continue several prompts of any lengths together; each gives what it would give alone."""
+        chosen = (params or SamplingParams()).replace(**changes)
+        return decoding.generate(self.model, self.tokenizer, [self.ids(prompt) for prompt in prompts], chosen)
+
+    def stream(self, prompt: Prompt, params: SamplingParams | None = None, **changes: Any) -> Iterator[Step]:
+        """Continue a prompt and yield each token as it comes; `step.text` is what can be shown."""
+        chosen = (params or SamplingParams()).replace(**changes)
+        return decoding.stream(self.model, self.tokenizer, [self.ids(prompt)], chosen)
