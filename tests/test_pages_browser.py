@@ -154,7 +154,7 @@ def test_heads_are_chosen_by_keyboard_alone(visit, every_view):
 
 def test_a_link_leads_to_a_head(visit, every_view):
     page = visit(every_view, fragment="#view=0&layer=1&head=2")
-    page.wait_for_selector('[data-shown="1-2"]')
+    assert page.wait_for_selector('[data-shown="1-2"]').is_visible()
 
 
 def test_a_click_pins_and_escape_lets_go(visit, every_view):
