@@ -336,6 +336,7 @@ def test_a_setting_that_does_not_exist_is_refused(options, message, model):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory for threads cannot be limited")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer needs the memory itself")
 def test_threads_that_the_system_refuses_are_an_error_and_those_that_began_end():
     code = (
         "import resource, numpy; from cutaway.config import GPTConfig; from cutaway.native import NativeModel;"
