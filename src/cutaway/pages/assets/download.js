@@ -14,8 +14,14 @@ export function save(title, ending, blob) {
       .replace(/^-+|-+$/g, "")
       .slice(0, 60) || "cutaway";
   const link = h("a", { href: URL.createObjectURL(blob), download: `${name}.${ending}` });
+  // In the page until the browser has taken the file: some drop that of a link that stands nowhere.
+  link.hidden = true;
+  document.body.append(link);
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+    link.remove();
+  }, 10_000);
 }
 
 /**
