@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cutaway.model import IGNORED_TARGET
+from cutaway.train.dense import linear
 
 CHUNK = 512
 """Tokens at a time, at most: with a small vocabulary their logits fit a CPU's cache."""
@@ -36,10 +37,10 @@ class HeadLoss(torch.autograd.Function):
         size = GPU_CHUNK if hidden.is_cuda else min(CHUNK, max(1, CHUNK_LOGITS // len(weight)))
         for x, grad, target in zip(*(torch.split(rows, size) for rows in (hidden, hidden_grad, targets)), strict=True):
             x = x.to(dtype)
-            logits = (x @ head.T).to(hidden.dtype)
+            logits = linear(x, head).to(hidden.dtype)
             loss += become_gradient(logits, target)
             factor = logits.to(dtype)
-            grad.copy_(factor @ head)
+            grad.copy_(linear(factor, head.T))
             if ctx.needs_input_grad[1]:
                 add_product(weight_grad, factor, x)
         n = (targets != IGNORED_TARGET).sum().clamp(min=1)
@@ -56,10 +57,13 @@ class HeadLoss(torch.autograd.Function):
 
 
 def add_product(total: Tensor, factor: Tensor, x: Tensor) -> None:
-    """Add `factor.T @ x`, some rows at a time: as a whole, product and its copy in `total`'s format would be large.
+    """Add `factor.T @ x`, where formats differ some rows at a time: as a whole, product and its copy would be large.
 
     Shapes: total (V, C), factor (N, V), x (N, C)
     """
+    if total.dtype == x.dtype:
+        total.addmm_(factor.T, x)
+        return
     for rows, columns in zip(torch.split(total, SLICE), torch.split(factor, SLICE, dim=1), strict=True):
         rows += columns.T @ x
 

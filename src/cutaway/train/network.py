@@ -12,6 +12,7 @@ from cutaway.model import GPT
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.train.block_attention import attend_in_blocks
 from cutaway.train.config import TrainConfig
+from cutaway.train.dense import multiply_lean
 from cutaway.train.lora import adapt
 from cutaway.train.sharding import laid_out_like
 from cutaway.train.shorthand import SCRATCH
@@ -32,6 +33,8 @@ def initial_model(config: TrainConfig, tokenizer: AnyTokenizer, device: torch.de
         adapt(model, config.lora)
     if device.type == "cpu" and not config.model.dropout:
         attend_in_blocks(model)
+        if config.lora is None and not config.compile:
+            multiply_lean(model)
     if config.recompute:
         recompute_layers(model)
     return model.to(device)

@@ -1,0 +1,112 @@
+"""Multiplications that keep less against the plain network, forwards and backwards."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from cutaway.model import GPT
+from cutaway.train import dense
+from cutaway.train.dense import LinearFunction, MLPFunction, multiply_lean
+from cutaway.train.network import initial_model
+from tiny import config
+from training import tiny_run, write_data
+
+
+def gradients(model, idx):
+    model.zero_grad()
+    loss = model(idx, idx.roll(-1, 1))[1]
+    loss.backward()
+    return {"loss": loss.detach()} | {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def lean_and_plain(dtype, T=20, **changes):
+    torch.manual_seed(0)
+    plain = GPT(config(**changes)).to(dtype)
+    lean = GPT(config(**changes)).to(dtype)
+    lean.load_state_dict(plain.state_dict())
+    multiply_lean(lean)
+    return lean, plain, torch.randint(plain.config.vocab_size, (2, T))
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 32), st.booleans())
+def test_a_lean_network_has_the_gradients_of_the_plain_one(T, tied):
+    lean, plain, idx = lean_and_plain(torch.float64, T, tie_word_embeddings=tied)
+    expected = gradients(plain, idx)
+    for name, grad in gradients(lean, idx).items():
+        torch.testing.assert_close(grad, expected[name], rtol=1e-10, atol=1e-12, msg=name)
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_in_float32_it_does_with_onednn_and_without(monkeypatch, onednn):
+    if onednn and not dense.has_onednn():
+        pytest.skip("this PyTorch has no oneDNN for this processor")
+    monkeypatch.setattr(dense, "HAS_ONEDNN", onednn)
+    lean, plain, idx = lean_and_plain(torch.float32)
+    expected = gradients(plain, idx)
+    for name, grad in gradients(lean, idx).items():
+        torch.testing.assert_close(grad, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_under_autocast_it_rounds_where_the_plain_network_rounds():
+    lean, plain, idx = lean_and_plain(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(lean(idx)[0], plain(idx)[0], rtol=0.02, atol=0.02)
+        rounded = gradients(lean, idx)
+    assert {grad.dtype for grad in rounded.values()} == {torch.float32}
+    for name, grad in gradients(plain, idx).items():
+        assert (rounded[name] - grad).norm() <= 0.03 * grad.norm() + 1e-4, name
+
+
+def test_the_gradients_are_the_slopes():
+    def random(*shape):
+        return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+    assert torch.autograd.gradcheck(LinearFunction.apply, (random(5, 3), random(4, 3), random(4)))
+    shapes = ((5, 3), (12, 3), (12,), (3, 12), (3,))
+    assert torch.autograd.gradcheck(MLPFunction.apply, tuple(random(*shape) for shape in shapes))
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 5), (1, 5)])
+def test_linear_is_the_plain_linear_layer(shape):
+    x, weight, bias = torch.randn(shape), torch.randn(7, 5), torch.randn(7)
+    torch.testing.assert_close(dense.linear(x, weight, bias), F.linear(x, weight, bias))
+    torch.testing.assert_close(dense.linear(x, weight), F.linear(x, weight))
+    torch.testing.assert_close(dense.linear(F.linear(x, weight), weight.T), F.linear(x, weight) @ weight)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_lean_network_keeps_less_and_no_copies_of_weights(precision):
+    kept = []
+    for model in lean_and_plain(torch.float32)[:2]:
+        saved, weights = {}, {parameter.data_ptr() for parameter in model.parameters()}
+        keep = lambda x, saved=saved: saved.update({x.data_ptr(): x}) or x  # noqa: E731
+        hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x)
+        with hooks, torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            model.hidden(torch.zeros(1, 32, dtype=torch.long))
+        kept.append(sum(x.nbytes for pointer, x in saved.items() if pointer not in weights))
+    assert kept[0] < 0.85 * kept[1]
+
+
+def test_without_gradients_the_network_is_the_plain_one():
+    lean, plain, idx = lean_and_plain(torch.float32)
+    with torch.no_grad():
+        assert torch.equal(lean(idx)[0], plain(idx)[0])
+
+
+@pytest.mark.parametrize(("changes", "lean"), [({}, True), ({"compile": True}, False), ({"recompute": True}, True)])
+def test_a_run_on_a_cpu_multiplies_lean_unless_compiled(tmp_path, monkeypatch, changes, lean):
+    used = []
+    applied = dense.applied
+    monkeypatch.setattr(dense, "applied", lambda function, *rest: used.append(function) or applied(function, *rest))
+    model = initial_model(tiny_run(write_data(tmp_path), tmp_path, **changes), None, torch.device("cpu"))
+    model(torch.zeros(1, 5, dtype=torch.long))
+    assert used == lean * model.config.n_layer * [LinearFunction, LinearFunction, MLPFunction]
+
+
+def test_the_gradient_of_a_tied_embedding_is_whole():
+    lean, _, idx = lean_and_plain(torch.float32)
+    lean(idx)[0].sum().backward()
+    assert lean.wte.weight.grad.layout is torch.strided
