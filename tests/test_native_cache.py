@@ -29,6 +29,27 @@ def test_a_copied_slot_goes_on_like_the_original_and_apart_from_it(length, nativ
     np.testing.assert_array_equal(together[:1], native.forward(alone, [0], [[7]]))
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 20])
+def test_the_first_tokens_of_a_slot_are_copied(count, precision):
+    native = native_model(plain_model(CONFIG), threads=1, precision=precision)
+    cache, text, other = native.cache(2), tokens_of(CONFIG, 20), tokens_of(CONFIG, 5, seed=1)
+    native.forward(cache, [0, 1], [text, other])
+    cache.copy(0, 1, tokens=count)
+    assert cache.lengths == [20, count]
+    alone = native.cache()
+    native.forward(alone, [0], [[*text[:count], *other]])
+    native.forward(cache, [1], [other])
+    np.testing.assert_array_equal(native.forward(cache, [1], [[3]]), native.forward(alone, [0], [[3]]))
+
+
+def test_more_tokens_than_a_slot_holds_are_not_copied(native):
+    cache = native.cache(2)
+    native.forward(cache, [0], [tokens_of(CONFIG, 9)])
+    with pytest.raises(GenerationError, match="10 tokens cannot be copied from a slot of 9"):
+        cache.copy(0, 1, tokens=10)
+
+
 def test_a_slot_is_copied_into_a_cache_of_another_size(native):
     small, large = native.cache(1, 10), native.cache(2, 33)
     native.forward(small, [0], [tokens_of(CONFIG, 9)])

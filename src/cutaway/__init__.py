@@ -12,6 +12,7 @@ __all__ = [
     "GPT",
     "Completion",
     "CutawayError",
+    "Engine",
     "GPTConfig",
     "KVCache",
     "Labelled",
@@ -28,6 +29,7 @@ __all__ = [
 _HOMES = {
     "Completion": "cutaway.generate",
     "CutawayError": "cutaway.errors",
+    "Engine": "cutaway.engine",
     "GPT": "cutaway.model",
     "GPTConfig": "cutaway.config",
     "KVCache": "cutaway.cache",
@@ -44,6 +46,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from cutaway.cache import KVCache
     from cutaway.config import GPTConfig
+    from cutaway.engine import Engine
     from cutaway.errors import CutawayError
     from cutaway.generate import Completion
     from cutaway.inspect import Trace
