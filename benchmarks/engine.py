@@ -10,7 +10,7 @@ together, the ratio from the same rounds, how long the first token takes, and ho
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +32,9 @@ Arrivals = dict[int, list[float]]
 """For each request the seconds from the start at which its tokens came."""
 
 
-def mixed_requests(count: int, tokens: int, vocab_size: int, temperature: float) -> list[Request]:
+def mixed_requests(count: int, tokens: int, vocab_size: int, temperature: float, seed: int) -> list[Request]:
     """Requests of unequal lengths: prompts from a few tokens to some hundreds, and more or less to write."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     return [
         Request(
             prompt=tuple(random.integers(vocab_size, size=PROMPT_TOKENS[i % len(PROMPT_TOKENS)]).tolist()),
@@ -53,13 +53,13 @@ def one_after_another(model: Network, tokenizer: Tokenizer, requests: list[Reque
             yield number
 
 
-def all_together(model: Network, tokenizer: Tokenizer, requests: list[Request], limits: EngineLimits) -> Iterator[int]:
+def all_together(engine: Engine, requests: list[Request]) -> Iterator[int]:
     """The same by an engine."""
-    engine = Engine.over(model, tokenizer, limits)
-    for request in requests:
+    first = engine.add(requests[0])
+    for request in requests[1:]:
         engine.add(request)
     while engine.busy:
-        yield from [event.request for event in engine.step() if isinstance(event, Wrote)]
+        yield from [event.request - first for event in engine.step() if isinstance(event, Wrote)]
 
 
 def arrivals(tokens: Iterable[int]) -> Arrivals:
@@ -90,34 +90,35 @@ def middle(runs: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
-def measure(contestants: dict[str, Callable[[], Iterable[int]]], rounds: int) -> dict[str, object]:
-    """Summaries of contestants that take turns, and the median of the ratios of their rounds."""
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, make in contestants.items():
-            runs[name].append(summary(arrivals(make())))
-    speed = {name: [run["tokens_per_s"] for run in found] for name, found in runs.items()}
+def measure(
+    model: Network, tokenizer: Tokenizer, limits: EngineLimits, rounds: list[list[Request]]
+) -> dict[str, object]:
+    """Summaries of the two, who take turns, and the median of the ratios of their rounds.
+
+    One engine serves all rounds, as it would in a server; every round brings other prompts, so that nothing that it
+    has kept helps it. The first round warms both up.
+    """
+    engine = Engine.over(model, tokenizer, limits)
+    runs: dict[str, list[dict[str, float]]] = {"engine": [], "plain loop": []}
+    for requests in rounds:
+        runs["engine"].append(summary(arrivals(all_together(engine, requests))))
+        runs["plain loop"].append(summary(arrivals(one_after_another(model, tokenizer, requests))))
+    speed = {name: [run["tokens_per_s"] for run in found[1:]] for name, found in runs.items()}
     ratio = median_ratio(speed["engine"], speed["plain loop"])
-    return {name: middle(found) for name, found in runs.items()} | {"ratio": ratio}
+    return {name: middle(found[1:]) for name, found in runs.items()} | {"ratio": ratio}
 
 
 def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, object]]:
     """Every number of requests."""
     model = load_model(folder) if args.torch else load_native(folder, precision=args.precision)
-    tokenizer = Tokenizer.gpt2()
     rows = []
     for count in args.requests:
-        requests = mixed_requests(count, args.tokens, model.config.vocab_size, args.temperature)
+        rounds = [
+            mixed_requests(count, args.tokens, model.config.vocab_size, args.temperature, seed)
+            for seed in range(args.rounds + 1)
+        ]
         limits = EngineLimits(max_running=min(count, args.max_running), step_tokens=args.step_tokens)
-        arrivals(all_together(model, tokenizer, requests[:2], limits))
-        row = measure(
-            {
-                "engine": lambda asked=requests, limits=limits: all_together(model, tokenizer, asked, limits),
-                "plain loop": lambda asked=requests: one_after_another(model, tokenizer, asked),
-            },
-            args.rounds,
-        )
-        rows.append({"requests": count} | row)
+        rows.append({"requests": count} | measure(model, Tokenizer.gpt2(), limits, rounds))
     return rows
 
 
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--tokens", type=int, default=24, help="new tokens of every other request; the rest ask twice")
     parser.add_argument("--temperature", type=float, default=0.0)
-    parser.add_argument("--step-tokens", type=int, default=256)
+    parser.add_argument("--step-tokens", type=int, default=96)
     parser.add_argument("--max-running", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--torch", action="store_true", help="measure PyTorch, not the native kernels")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cutaway.engine.window import window_start
 from cutaway.generate.sample import Sample
 from tiny import TOKENIZER
 
@@ -23,6 +24,8 @@ class ScriptedRunner:
         self.reads, self.copies = [], []
         self.poison = None
         """A token that nobody can read."""
+        self.nonsense = None
+        """A token after which nothing sensible is expected."""
 
     def read(self, slots, tokens, answers):
         assert len(set(slots)) == len(slots) == len(tokens) == len(answers) > 0
@@ -36,8 +39,12 @@ class ScriptedRunner:
             self.held[slot] = self.held[slot] + list(new)
             assert len(self.held[slot]) <= self.context
             whole = len(self.held[slot])
-            rows += [[expectation(self.held[slot][:end])] for end in range(whole - asked + 1, whole + 1)]
+            rows += [[self.expect(self.held[slot][:end])] for end in range(whole - asked + 1, whole + 1)]
         return np.concatenate(rows)
+
+    def expect(self, text):
+        """The logits after a text."""
+        return expectation(text, self.vocab_size) * (np.nan if text[-1] == self.nonsense else 1)
 
     def copy(self, source, target, tokens):
         assert source != target
@@ -55,5 +62,6 @@ def steps_alone(prompt, params, context=16, sample=0):
     alone = Sample(list(prompt), params, TOKENIZER, seed=params.seed, sample=sample)
     steps = []
     while alone.finish_reason is None:
-        steps.append(alone.step(expectation([*prompt, *alone.generated][-context:])))
+        text = [*prompt, *alone.generated]
+        steps.append(alone.step(expectation(text[window_start(len(text), context) :])))
     return tuple(steps)

@@ -237,6 +237,18 @@ def test_a_request_that_cannot_be_read_ends_alone():
     assert outcomes[2].steps == (steps_alone([4], PARAMS),)
 
 
+def test_a_request_of_which_one_sample_fails_ends_whole_and_once():
+    engine, runner = make()
+    params = PARAMS.replace(n=2, temperature=0)
+    second = steps_alone([1, 2], params)[1].token
+    runner.nonsense = second
+    fine, broken = engine.run([ask(9, 8), ask(1, 2, params=params)])
+    assert fine.steps == (steps_alone([9, 8], PARAMS),)
+    assert (broken.reason, [len(steps) for steps in broken.steps]) == ("failed", [2, 2])
+    assert "not finite numbers" in str(broken.error)
+    assert engine.statistics.running == 0
+
+
 def test_a_full_queue_refuses_until_there_is_room_again():
     engine, _ = make(EngineLimits(max_running=1, max_waiting=2, step_tokens=8))
     engine.add(ask(1))

@@ -126,6 +126,22 @@ def test_what_could_never_be_served_is_refused_where_it_is_asked():
         thread.submit(ask(TOKENIZER.n_vocab))
 
 
+def test_a_request_that_comes_while_the_thread_takes_others_is_not_lost():
+    machine = engine()
+    thread = EngineThread(machine)
+    add, late = machine.add, []
+
+    def add_and_be_asked(request):
+        if not late:
+            late.append(thread.submit(ask(2)))
+        return add(request)
+
+    machine.add = add_and_be_asked
+    with thread:
+        assert thread.submit(ask(1)).outcome().reason == "finished"
+        assert isinstance(late[0].get(timeout_s=PATIENCE_S), Wrote)
+
+
 def test_stopping_finishes_what_there_is_and_takes_no_more():
     thread = EngineThread(engine())
     receivers = [thread.submit(ask(number)) for number in range(9)]

@@ -18,8 +18,9 @@ class EngineLimits:
     """Samples that wait for their turn; one more is refused."""
     max_kept: int = 8
     """Places for finished texts, kept because the next prompt may begin like one of them."""
-    step_tokens: int = 256
-    """Tokens read in one step. A long prompt is read in as many steps as it takes, while the others go on writing."""
+    step_tokens: int = 64
+    """Tokens read in one step. A long prompt is read in as many steps as it takes, while the others go on writing: they
+    wait for each step, and on a CPU larger pieces are read hardly faster. A GPU wants some thousands."""
     score_rows: int = 64
     """Positions in one step whose logits are wanted for the prompt's own log-probabilities."""
     max_held_tokens: int | None = None

@@ -22,7 +22,7 @@ class Sequence:
         self.since = since
         """The step since which it has been waiting for its next token, or for its turn."""
         self.text = list(sample.prompt_ids)
-        self.start = window_start(len(self.text), context)
+        self.start = self._window_start()
         """Where the window begins."""
         self._slot: Slot | None = None
         self.leader: Self | None = None
@@ -67,5 +67,8 @@ class Sequence:
         """Take in the token that was chosen; returns whether the window has moved and the slot must follow."""
         self.text.append(token)
         self.since = now
-        before, self.start = self.start, window_start(len(self.text), self.context)
+        before, self.start = self.start, self._window_start()
         return self.start != before
+
+    def _window_start(self) -> int:
+        return window_start(len(self.text), self.context)
