@@ -96,16 +96,17 @@ def measure(
     """Summaries of the two, who take turns, and the median of the ratios of their rounds.
 
     One engine serves all rounds, as it would in a server; every round brings other prompts, so that nothing that it
-    has kept helps it. The first round warms both up.
+    has kept helps it. The first round makes its memory warm.
     """
     engine = Engine.over(model, tokenizer, limits)
     runs: dict[str, list[dict[str, float]]] = {"engine": [], "plain loop": []}
-    for requests in rounds:
+    arrivals(all_together(engine, rounds[0]))
+    for requests in rounds[1:]:
         runs["engine"].append(summary(arrivals(all_together(engine, requests))))
         runs["plain loop"].append(summary(arrivals(one_after_another(model, tokenizer, requests))))
-    speed = {name: [run["tokens_per_s"] for run in found[1:]] for name, found in runs.items()}
+    speed = {name: [run["tokens_per_s"] for run in found] for name, found in runs.items()}
     ratio = median_ratio(speed["engine"], speed["plain loop"])
-    return {name: middle(found[1:]) for name, found in runs.items()} | {"ratio": ratio}
+    return {name: middle(found) for name, found in runs.items()} | {"ratio": ratio}
 
 
 def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, object]]:
