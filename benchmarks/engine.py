@@ -118,7 +118,7 @@ def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, object
             mixed_requests(count, args.tokens, model.config.vocab_size, args.temperature, seed)
             for seed in range(args.rounds + 1)
         ]
-        limits = EngineLimits(max_running=min(count, args.max_running), step_tokens=args.step_tokens)
+        limits = EngineLimits(max_running=min(count, args.max_running), max_kept=0, step_tokens=args.step_tokens)
         rows.append({"requests": count} | measure(model, Tokenizer.gpt2(), limits, rounds))
     return rows
 

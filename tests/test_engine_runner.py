@@ -9,9 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutaway.engine import Engine, EngineLimits, Request, runner_of
+from cutaway.engine import Engine, EngineLimits, Request, native_runner, runner_of, torch_runner
 from cutaway.engine.native_runner import NativeRunner
-from cutaway.engine.torch_runner import FIRST_ROOM, TorchRunner
+from cutaway.engine.room import grown_room
+from cutaway.engine.torch_runner import TorchRunner
 from cutaway.errors import GenerationError
 from cutaway.generate import generate, score, stream
 from cutaway.model import GPT
@@ -20,9 +21,18 @@ from cutaway.sampling import SamplingParams
 from native_models import native_model, needs_kernels
 from tiny import TOKENIZER, prompt_of, tiny_model
 
-BLOCK = 24
+BLOCK, FIRST_ROOM = 24, 5
 PARAMS = SamplingParams(max_tokens=8, seed=3, temperature=1.2, logprobs=2, ignore_eot=True)
 PRECISIONS = ["float32", "bfloat16", "int8", "int4"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_rooms():
+    """Slots that begin so small that they grow in every test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (native_runner, torch_runner):
+            patch.setattr(module, "FIRST_ROOM", FIRST_ROOM)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +106,39 @@ def test_a_read_that_does_not_fit_changes_no_slot(kind, runners, plain):
     assert_close(runner.read([0], [text[6:8]], [1])[0], logits_of(plain, text[:8])[-1])
 
 
-def test_pytorchs_slots_grow_with_their_texts():
-    model = tiny_model(1, block_size=5 * FIRST_ROOM)
+def test_a_read_that_fails_half_way_changes_no_slot(monkeypatch):
+    model = tiny_model(1, block_size=BLOCK)
     runner = TorchRunner(model, 2)
-    text, other = prompt_of(5 * FIRST_ROOM), prompt_of(30, 1)
-    runner.read([0, 1], [text[:60], other[:29]], [0, 0])
-    assert_close(runner.read([0, 1], [text[60:70], other[29:]], [1, 1])[1], logits_of(model, other)[-1])
-    assert runner._cache.max_tokens == 2 * FIRST_ROOM
-    assert_close(runner.read([0], [text[70:]], [1])[0], logits_of(model, text)[-1])
-    assert runner._cache.max_tokens == 5 * FIRST_ROOM
+    text = prompt_of(BLOCK)
+    runner.read([0], [text[:6]], [0])
+    with monkeypatch.context() as patch:
+        # The short piece is read first, and its slot has it by the time the long one fails.
+        whole = model.hidden
+        patch.setattr(model, "hidden", lambda idx, **rest: whole(idx, **rest) if idx.shape[1] < 9 else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            runner.read([0, 1], [text[6:8], text[:9]], [1, 1])
+    assert_close(runner.read([0], [text[6:8]], [1])[0], logits_of(model, text[:8])[-1])
+
+
+@each_runner
+def test_slots_grow_with_their_texts(kind, runners, plain):
+    runner = runners[kind]()
+    text, other = prompt_of(BLOCK), prompt_of(6, 1)
+    rooms = []
+    for piece, end in zip((text[:4], text[4:6], text[6:23], text[23:]), (3, 4, 5, 6), strict=True):
+        got = runner.read([0, 2], [piece, other[end - 1 : end] if end > 3 else other[:3]], [1, 1])
+        assert_close(got[1], logits_of(plain, other[:end])[-1])
+        rooms.append(runner._cache.max_tokens)
+    assert rooms == [FIRST_ROOM, 2 * FIRST_ROOM, 23, BLOCK]
+    assert_close(got[0], logits_of(plain, text)[-1])
+
+
+@given(st.integers(1, 100), st.integers(1, 100), st.integers(1, 100))
+def test_room_suffices_up_to_the_context_and_at_least_doubles(room, tokens, context):
+    room, tokens = min(room, context), min(tokens, context)
+    grown = grown_room(room, tokens, context)
+    assert tokens <= grown <= context
+    assert grown == room or grown >= min(2 * room, context)
 
 
 def test_pytorch_reads_pieces_of_like_lengths_together_and_no_others(monkeypatch):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.engine.room import FIRST_ROOM, grown_room
 from cutaway.native import NativeModel
 
 
@@ -12,8 +13,8 @@ class NativeRunner:
     """A native model and its cache. Its logits are the same to the bit whatever is read together."""
 
     def __init__(self, model: NativeModel, slots: int) -> None:
-        self._model, self._cache = model, model.cache(slots)
         self.slots, self.context, self.vocab_size = slots, model.config.block_size, model.config.vocab_size
+        self._model, self._cache = model, model.cache(slots, min(FIRST_ROOM, self.context))
 
     def read(
         self, slots: Sequence[int], tokens: Sequence[Sequence[int]], answers: Sequence[int]
@@ -21,7 +22,11 @@ class NativeRunner:
         """Add tokens to slots and return the logits after the last `answers[i]` of each.
 
         Shapes: -> (sum of answers, V), slot after slot
+
+        Raises: GenerationError when tokens do not fit a slot.
         """
+        lengths = self._cache.lengths
+        self._make_room(max(lengths[slot] + len(new) for slot, new in zip(slots, tokens, strict=True)))
         return self._model.forward(self._cache, slots, tokens, answers)
 
     def copy(self, source: int, target: int, tokens: int) -> None:
@@ -31,3 +36,15 @@ class NativeRunner:
     def truncate(self, slot: int, tokens: int) -> None:
         """Forget all but the first so many tokens of a slot."""
         self._cache.truncate(slot, tokens)
+
+    def _make_room(self, tokens: int) -> None:
+        """Let every slot have room for that many tokens, if the context allows."""
+        old, room = self._cache, grown_room(self._cache.max_tokens, tokens, self.context)
+        if room == old.max_tokens:
+            return
+        new = self._model.cache(self.slots, room)
+        for slot, length in enumerate(old.lengths):
+            if length:
+                old.copy(slot, slot, new)
+        self._cache = new
+        old.close()

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cutaway.cache import KVCache
+from cutaway.engine.room import FIRST_ROOM, grown_room
 from cutaway.errors import GenerationError
 from cutaway.model import GPT
 
-FIRST_ROOM = 64
-"""Tokens that each slot has room for at first; it doubles as texts grow."""
 MAX_PADDING = 1.25
 """Pieces are read together when padding makes no more than so many times their own tokens."""
 
@@ -66,13 +65,15 @@ class TorchRunner:
         self._cache.lengths[slot] = tokens
 
     def _make_room(self, tokens: int) -> None:
-        """Let every slot have room for that many tokens, by doubling."""
-        old = self._cache
-        if tokens <= old.max_tokens:
-            return
+        """Let every slot have room for that many tokens.
+
+        Raises: GenerationError when the context has not.
+        """
         if tokens > self.context:
             raise GenerationError(f"{tokens:,} tokens do not fit a context of {self.context:,}; shorten the text")
-        room = min(max(tokens, 2 * old.max_tokens), self.context)
+        old, room = self._cache, grown_room(self._cache.max_tokens, tokens, self.context)
+        if room == old.max_tokens:
+            return
         new = KVCache(self._model.config, self.slots, room, dtype=self._model.dtype, device=self._model.device)
         new.keys[..., : old.max_tokens, :] = old.keys
         new.values[..., : old.max_tokens, :] = old.values
