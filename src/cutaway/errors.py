@@ -7,6 +7,8 @@ CutawayError                 the root: catch this to catch all of them
 │   └── ModelNotFoundError   no such model here, in the cache, or on the Hub
 ├── DataError                a corpus or token shards that are missing, damaged, or not what was asked for
 ├── GenerationError          a prompt or sampling parameter the model cannot serve
+├── EngineError              a request that was cancelled or ran out of time, an engine that has stopped
+│   └── QueueFullError       so many requests wait already that one more is refused
 ├── TrainingError            a run that cannot start or go on
 ├── InspectionError          a layer, head, position or name that the model or a result does not have
 └── MissingExtraError        an optional library that is not installed
@@ -45,6 +47,14 @@ class DataError(CutawayError, ValueError):
 
 class GenerationError(CutawayError, ValueError):
     """A prompt or a sampling parameter cannot be served."""
+
+
+class EngineError(CutawayError):
+    """A request was cancelled or ran out of time, or the engine has stopped."""
+
+
+class QueueFullError(EngineError):
+    """So many requests wait already that one more is refused; it may come again later."""
 
 
 class TrainingError(CutawayError):

@@ -46,15 +46,17 @@ class NativeCache:
             raise GenerationError(f"a slot of {self.lengths[slot]:,} tokens cannot be cut to {length:,}")
         self.lengths[slot] = length
 
-    def copy(self, source: int, target: int, into: "NativeCache | None" = None) -> None:
-        """Make a slot, here or in another cache of the same model, hold the same tokens as `source`.
+    def copy(self, source: int, target: int, into: "NativeCache | None" = None, *, tokens: int | None = None) -> None:
+        """Make a slot, here or in another cache of the same model, hold the first tokens of `source`, by default all.
 
-        Raises: GenerationError when a slot is unknown, or has no room for them.
+        Raises: GenerationError when a slot is unknown, holds fewer, or has no room for them.
         """
         into = self if into is None else into
         self._check_slot(source)
         into._check_slot(target)
-        length = self.lengths[source]
+        length = self.lengths[source] if tokens is None else tokens
+        if not 0 <= length <= self.lengths[source]:
+            raise GenerationError(f"{length:,} tokens cannot be copied from a slot of {self.lengths[source]:,}")
         if length > into.max_tokens:
             raise GenerationError(f"{length:,} tokens do not fit a slot of {into.max_tokens:,}")
         theirs = into.handle_for(self._model)
