@@ -2,7 +2,7 @@
 
     python -m benchmarks.serve [--url URL] [--model NAME] [--streams 64] [--seconds 120] [--leave 0.2] [--json]
 
-Without a URL, `cutaway serve` is started for the bundled model and stopped in the end. Some clients leave in the middle,
+Without a URL, `cutaway serve` is started and stopped in the end. Some clients leave in the middle,
 by chance. Every text that was heard to its end is asked for again, alone, and must be the same; the server's memory is
 read before and after. Any server with OpenAI's `/v1/completions` can be measured by its URL.
 """

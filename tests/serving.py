@@ -6,8 +6,10 @@ import threading
 from contextlib import contextmanager
 
 import httpx
+import torch
 
 from cutaway.engine import Engine, EngineLimits, EngineThread, runner_of
+from cutaway.language_model import LanguageModel
 from cutaway.server import ServedModel, ServerSettings, Service
 from cutaway.server.run import address, http_server, listen
 from cutaway.text_generator import TextGenerator
@@ -18,6 +20,11 @@ NAME = "tiny"
 
 def tiny_generator() -> TextGenerator:
     return TextGenerator(tiny_model(seed=3, eot=EOT), TOKENIZER, NAME)
+
+
+def tiny_language_model(name: str = NAME) -> LanguageModel:
+    """The same model, to be looked into."""
+    return LanguageModel(tiny_model(seed=3, eot=EOT, dtype=torch.float32), TOKENIZER, name)
 
 
 class Gate:
@@ -45,7 +52,7 @@ def served(limits: EngineLimits | None = None, name: str = NAME) -> tuple[Served
     generator = tiny_generator()
     gate = Gate(runner_of(generator.model, limits.slots))
     engine = EngineThread(Engine(gate, generator.tokenizer, limits))
-    return ServedModel(name, generator, engine), gate
+    return ServedModel(name, generator, engine, lambda: tiny_language_model(name)), gate
 
 
 @contextmanager

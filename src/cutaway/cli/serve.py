@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ from cutaway.cli.options import MODEL, Count, Flag, Texts
 from cutaway.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cutaway.engine import EngineLimits
     from cutaway.server import ServedModel
 
 LISTENING = Group("Listening", sort_key=2)
@@ -126,15 +128,18 @@ def named(models: Sequence[str]) -> dict[str, str]:
     return sources
 
 
-def load(sources: dict[str, str], models: ServedModels, limits: object) -> "list[ServedModel]":
+def load(sources: dict[str, str], models: ServedModels, limits: "EngineLimits") -> "list[ServedModel]":
     """The models, each with an engine at work."""
-    from cutaway.language_model import load_generator
+    from cutaway import language_model
     from cutaway.server import ServedModel
 
-    return [
-        ServedModel.start(name, load_generator(source, device=models.device, dtype=models.dtype), limits)  # type: ignore[arg-type]
-        for name, source in sources.items()
-    ]
+    how: dict[str, str] = {"device": models.device, "dtype": models.dtype}
+    served = []
+    for name, source in sources.items():
+        generator = language_model.load_generator(source, **how)
+        opened = partial(language_model.load, source, **how)
+        served.append(ServedModel.start(name, generator, opened, limits))
+    return served
 
 
 def announce(url: str, names: Sequence[str]) -> None:

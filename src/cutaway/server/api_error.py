@@ -8,7 +8,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from cutaway.errors import CutawayError, GenerationError, QueueFullError, TokenizerError, did_you_mean
+from cutaway.errors import (
+    ConfigError,
+    CutawayError,
+    GenerationError,
+    InspectionError,
+    QueueFullError,
+    TokenizerError,
+    did_you_mean,
+)
 
 INVALID, OVERLOADED, SERVER, DENIED = (
     "invalid_request_error",
@@ -53,7 +61,7 @@ def api_error(error: BaseException) -> ApiError:
         return error
     if isinstance(error, QueueFullError):
         return ApiError(429, str(error), kind=OVERLOADED, code="queue_full")
-    if isinstance(error, GenerationError | TokenizerError):
+    if isinstance(error, GenerationError | TokenizerError | InspectionError | ConfigError):
         return ApiError(400, str(error))
     if isinstance(error, CutawayError):
         return ApiError(500, str(error), kind=SERVER)
