@@ -43,6 +43,11 @@ DOORS = {
     "PIL": {"plots"},
     "pandas": {"labelled"},
     "wandb": {"train"},
+    "fastapi": {"server"},
+    "starlette": {"server"},
+    "pydantic": {"server"},
+    "uvicorn": {"server"},
+    "prometheus_client": {"server"},
 }
 EVERYWHERE = {"torch", "numpy"}
 PEERS = {"transformers"}

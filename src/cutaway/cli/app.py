@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("cutaway.cli.train:train", "Train a model, or go on training it."),
     "inspect": ("cutaway.cli.inspect.app:app", "Look inside a model: attention, lens, heads, embeddings, weights."),
     "explain": ("cutaway.cli.explain:explain", "Walk through the network step by step for a text."),
+    "serve": ("cutaway.cli.serve:serve", "Serve models over HTTP, as OpenAI's clients expect it."),
     "doctor": ("cutaway.cli.doctor:doctor", "Check this installation and machine."),
 }
 """Where each command lives, as text: help must not import what only one of them needs."""

@@ -10,12 +10,16 @@ from cutaway.engine.request import Request
 class Receiver:
     """The events of one request, in order, for one listener in any thread; the last one is `Ended`.
 
-    It holds what has not been listened to, at most one event a token.
+    It holds what has not been listened to, at most one event a token; or tells it to `hear` at once, in the engine's
+    thread, which must neither wait nor raise.
     """
 
-    def __init__(self, request: Request, cancel: Callable[["Receiver"], None]) -> None:
+    def __init__(
+        self, request: Request, cancel: Callable[["Receiver"], None], hear: Callable[[Event], None] | None = None
+    ) -> None:
         self.request, self._cancel = request, cancel
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._hear = hear or self._events.put
 
     def __iter__(self) -> Iterator[Event]:
         while True:
@@ -33,7 +37,7 @@ class Receiver:
 
     def put(self, event: Event) -> None:
         """What the engine's thread tells."""
-        self._events.put(event)
+        self._hear(event)
 
     def cancel(self) -> None:
         """Ask for the request's end, which comes as an event; after that nothing happens."""

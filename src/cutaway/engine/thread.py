@@ -1,11 +1,13 @@
 """An engine in a thread of its own, which others ask from theirs."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from cutaway.engine.engine import Engine, check_queue, seeded
-from cutaway.engine.event import Ended
+from cutaway.engine.event import Ended, Event
+from cutaway.engine.limits import EngineLimits
 from cutaway.engine.receiver import Receiver
 from cutaway.engine.request import Request
 from cutaway.engine.statistics import Statistics
@@ -48,14 +50,25 @@ class EngineThread:
         with self._changed:
             return self._statistics
 
-    def submit(self, request: Request) -> Receiver:
+    @property
+    def limits(self) -> EngineLimits:
+        """The engine's."""
+        return self._engine.limits
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes requests."""
+        with self._changed:
+            return self._fault is None and not self._stopping
+
+    def submit(self, request: Request, hear: Callable[[Event], None] | None = None) -> Receiver:
         """Ask for a request to be served; returns at once.
 
         Raises: GenerationError for a request that could never be served; QueueFullError when too many wait;
             EngineError when the engine has stopped.
         """
         self._engine.check(request)
-        receiver = Receiver(seeded(request), self._cancel)
+        receiver = Receiver(seeded(request), self._cancel, hear)
         with self._changed:
             self._refuse_if_stopped()
             unseen = sum(other.request.params.n for other in self._submitted)

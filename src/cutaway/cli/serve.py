@@ -1,0 +1,148 @@
+"""`cutaway serve`: models over HTTP."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from cutaway.cli import terminal
+from cutaway.cli.options import MODEL, Count, Flag, Texts
+from cutaway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cutaway.engine import EngineLimits
+    from cutaway.server import ServedModel
+
+LISTENING = Group("Listening", sort_key=2)
+LIMITS = Group("Limits", sort_key=3)
+KEY_VARIABLE = "CUTAWAY_API_KEY"
+
+
+@Parameter(name="*", group=MODEL)
+@dataclass(frozen=True, kw_only=True)
+class ServedModels:
+    """What is served."""
+
+    model: Annotated[Texts, Parameter(name=["--model", "-m"], negative="")] = ("fable",)
+    """A name, a Hub id, a folder or a file; several to serve several. NAME=SOURCE serves it under another name."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1 or mps; auto takes the fastest there is."""
+    dtype: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
+    """Number format of the weights."""
+
+
+@Parameter(name="*", group=LISTENING)
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where, and for whom."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; any but this machine's own wants a key, from the variable CUTAWAY_API_KEY or a file."""
+    port: Count = 8000
+    """The port; 0 takes any that is free."""
+    key_file: Path | None = None
+    """A file of keys, one a line, of which clients must show one."""
+    public: Flag = False
+    """Listen beyond this machine although there is no key."""
+
+
+@Parameter(name="*", group=LIMITS)
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much at once."""
+
+    max_running: Count = 16
+    """Samples that are written at the same time."""
+    max_waiting: Count = 1024
+    """Samples that wait; one more is told to come again."""
+    step_tokens: Count = 256
+    """Tokens read in one step: more is faster for long prompts, fewer is smoother for everybody else."""
+    time_limit: float = 600.0
+    """Seconds that a request may take."""
+    max_body_mb: float = 4.0
+    """Megabytes that a request may have."""
+
+
+def serve(
+    *, models: ServedModels | None = None, listening: Listening | None = None, limits: Limits | None = None
+) -> None:
+    """Serve models over HTTP, as OpenAI's clients expect it of /v1/completions, until Ctrl-C."""
+    models, listening, limits = models or ServedModels(), listening or Listening(), limits or Limits()
+    from cutaway.engine import EngineLimits
+    from cutaway.server import ServerSettings, Service
+    from cutaway.server.json_log import log_to
+    from cutaway.server.run import serve as run
+
+    settings = ServerSettings(
+        host=listening.host,
+        port=listening.port,
+        keys=keys(listening.key_file),
+        public=listening.public,
+        time_limit_s=limits.time_limit,
+        max_body_bytes=int(limits.max_body_mb * 1e6),
+    )
+    engine_limits = EngineLimits(
+        max_running=limits.max_running, max_waiting=limits.max_waiting, step_tokens=limits.step_tokens
+    )
+    sources = named(models.model)
+    log_to(sys.stderr)
+    service = Service(lambda: load(sources, models, engine_limits))
+    run(service, settings, started=lambda url: announce(url, list(sources)))
+
+
+def keys(path: Path | None) -> tuple[str, ...]:
+    """The keys of the environment and of a file.
+
+    Raises: ConfigError for a file that cannot be read, or holds none.
+    """
+    found = [key] if (key := os.environ.get(KEY_VARIABLE)) else []
+    if path is not None:
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read the keys in {path}: {error}; give a file with one a line") from None
+        if not any(lines):
+            raise ConfigError(f"there is no key in {path}; write one a line")
+        found += [line for line in lines if line]
+    return tuple(found)
+
+
+def named(models: Sequence[str]) -> dict[str, str]:
+    """Where each served name comes from.
+
+    Raises: ConfigError for a name given twice.
+    """
+    sources: dict[str, str] = {}
+    for given in models:
+        name, equals, source = given.partition("=")
+        if not equals:
+            name = source = given
+        if name in sources:
+            raise ConfigError(f"two models would be served as {name!r}; name one differently, as in other={source}")
+        sources[name] = source
+    return sources
+
+
+def load(sources: dict[str, str], models: ServedModels, limits: "EngineLimits") -> "list[ServedModel]":
+    """The models, each with an engine at work."""
+    from cutaway import language_model
+    from cutaway.server import ServedModel
+
+    how: dict[str, str] = {"device": models.device, "dtype": models.dtype}
+    served = []
+    for name, source in sources.items():
+        generator = language_model.load_generator(source, **how)
+        opened = partial(language_model.load, source, **how)
+        served.append(ServedModel.start(name, generator, opened, limits))
+    return served
+
+
+def announce(url: str, names: Sequence[str]) -> None:
+    """Say where it is, on stdout, for people and for programs that started it."""
+    print(f"{', '.join(names)} at {url}/v1", flush=True)
+    terminal.notice("Ctrl-C stops it.")

@@ -1,0 +1,68 @@
+"""`/tokenize` and `/detokenize`."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from cutaway.server.asked import service_of
+from cutaway.server.completion_request import Ids
+from cutaway.server.error_schema import ERRORS
+
+router = APIRouter(tags=["tokens"])
+
+
+class TokenizeRequest(BaseModel):
+    """A text to cut into tokens."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str | None = None
+    prompt: str
+    special: bool = False
+    """Take `<|endoftext|>` in the text for the special token."""
+    return_token_strs: bool = False
+    """Return the tokens' printable forms too."""
+
+
+class Tokens(BaseModel):
+    """The tokens of a text."""
+
+    tokens: list[int]
+    count: int
+    max_model_len: int
+    token_strs: list[str] | None = None
+
+
+class DetokenizeRequest(BaseModel):
+    """Ids to join to a text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str | None = None
+    tokens: Annotated[Ids, Field(max_length=1 << 20)]
+
+
+class Text(BaseModel):
+    """The text of some ids."""
+
+    prompt: str
+
+
+@router.post("/tokenize", responses=ERRORS)
+async def tokenize(body: TokenizeRequest, request: Request) -> Tokens:
+    """Cut a text into tokens."""
+    model = service_of(request).model(body.model)
+    tokenizer = model.generator.tokenizer
+    allowed: Any = "all" if body.special else ()
+    ids = await asyncio.to_thread(tokenizer.encode, body.prompt, allowed_special=allowed)
+    pieces = tokenizer.pieces(ids) if body.return_token_strs else None
+    return Tokens(tokens=ids, count=len(ids), max_model_len=model.context, token_strs=pieces)
+
+
+@router.post("/detokenize", responses=ERRORS)
+async def detokenize(body: DetokenizeRequest, request: Request) -> Text:
+    """Join ids to a text."""
+    model = service_of(request).model(body.model)
+    return Text(prompt=await asyncio.to_thread(model.generator.tokenizer.decode, body.tokens))
