@@ -135,7 +135,8 @@ def attention_check(model: GPT, entry: Entry) -> Check:
 @torch.inference_mode()
 def logits_of(model: GPT, ids: Sequence[int]) -> Tensor:
     """The logits after each token of one text. Shapes: -> (T, V)."""
-    return model(torch.tensor([list(ids)], device=model.device))[0][0]
+    logits: Tensor = model(torch.tensor([list(ids)], device=model.device))[0][0]
+    return logits
 
 
 def next_check(model: GPT, tokenizer: AnyTokenizer | None, entry: Entry) -> Check:

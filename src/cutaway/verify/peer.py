@@ -38,9 +38,10 @@ def why_absent(files: ModelFiles) -> str | None:
 def logits_check(files: ModelFiles, exact: GPT, ids: Sequence[int]) -> Check:
     """Whether its network, from the same folder, gives our logits."""
     import torch
-    from transformers import GPT2LMHeadModel
+    from transformers import GPT2LMHeadModel  # type: ignore[import-not-found,unused-ignore]
 
-    theirs = GPT2LMHeadModel.from_pretrained(files.folder, dtype=torch.float64, local_files_only=True).eval()
+    theirs: Any = GPT2LMHeadModel.from_pretrained(files.folder, dtype=torch.float64, local_files_only=True)
+    theirs.eval()
     with torch.inference_mode():
         truth = theirs(torch.tensor([list(ids)])).logits[0].numpy()
     difference, scale = apart(logits_of(exact, ids).numpy(), truth)
@@ -55,9 +56,9 @@ def logits_check(files: ModelFiles, exact: GPT, ids: Sequence[int]) -> Check:
 
 def ids_check(files: ModelFiles, tokenizer: AnyTokenizer) -> Check:
     """Whether its tokenizer, from the same folder, gives our ids."""
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer  # type: ignore[import-not-found,unused-ignore]
 
-    theirs = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
+    theirs: Any = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
     for text in ROUND_TRIPS[:-1]:  # the last is plain text to us, and a special token to them
         ours, found = encode(tokenizer, text), theirs(text, add_special_tokens=False)["input_ids"]
         if ours != found:
@@ -76,18 +77,15 @@ def ids_check(files: ModelFiles, tokenizer: AnyTokenizer) -> Check:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without its bars and advice on stderr."""
-    from transformers.utils import logging
+    from transformers.utils import logging  # type: ignore[import-not-found,unused-ignore]
 
-    told, bars = logging.get_verbosity(), _bars(logging)
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    voice: Any = logging
+    told, bars = voice.get_verbosity(), voice.is_progress_bar_enabled()
+    voice.set_verbosity_error()
+    voice.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(told)
+        voice.set_verbosity(told)
         if bars:
-            logging.enable_progress_bar()
-
-
-def _bars(logging: Any) -> bool:
-    return bool(logging.is_progress_bar_enabled())
+            voice.enable_progress_bar()

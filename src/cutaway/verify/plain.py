@@ -8,6 +8,7 @@ they should, the variant that brings them out says what went wrong.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,13 +51,13 @@ def states(
     Shapes: T tokens -> (T, C) each
     """
     eps = config.layer_norm_epsilon if variant.epsilon is None else variant.epsilon
-    tokens = take(weights, "wte.weight", variant)[list(ids)].astype(np.float64)
+    tokens: Array = take(weights, "wte.weight", variant)[list(ids)].astype(np.float64)
     places = np.clip(np.arange(len(ids)) + variant.shift, 0, config.block_size - 1)
-    x = tokens + take(weights, "wpe.weight", variant)[places]
+    x: Array = tokens + take(weights, "wpe.weight", variant)[places]
     yield "embed+pos_embed", x
     for layer in range(config.n_layer):
-        own = f"h.{variant.layers.get(layer, layer)}."
-        x = block(lambda name, own=own: take(weights, own + name, variant), x, config.n_head, eps, variant)
+        own = partial(_in_layer, weights, variant.layers.get(layer, layer), variant)
+        x = block(own, x, config.n_head, eps, variant)
         yield f"h.{layer}.resid_post", x
     yield "ln_f", layer_norm(x, take(weights, "ln_f.weight", variant), take(weights, "ln_f.bias", variant), eps)
 
@@ -71,6 +72,10 @@ def take(weights: Lookup, name: str, variant: Variant) -> Array:
     """A tensor, turned over where the variant says so."""
     array = weights(name)
     return array.T if name == variant.transposed else array
+
+
+def _in_layer(weights: Lookup, layer: int, variant: Variant, name: str) -> Array:
+    return take(weights, f"h.{layer}.{name}", variant)
 
 
 def block(w: Lookup, x: Array, n_head: int, eps: float, variant: Variant) -> Array:
@@ -100,7 +105,8 @@ def attend(q: Array, k: Array, v: Array, n_head: int) -> Array:
 def softmax(x: Array) -> Array:
     """Rows as shares of 1."""
     grown: Array = np.exp(x - x.max(axis=-1, keepdims=True))
-    return grown / grown.sum(axis=-1, keepdims=True)
+    shares: Array = grown / grown.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def layer_norm(x: Array, weight: Array, bias: Array, eps: float) -> Array:
