@@ -46,9 +46,11 @@ def reference_of(peer, stored) -> dict:
             {
                 "ids": IDS,
                 "layer": 1,
-                "head": 2,
+                "head": min(2, config.n_head - 1),
                 "decimals": 3,
-                "rows": [row[: q + 1].tolist() for q, row in enumerate(seen.attentions[1][0, 2])],
+                "rows": [
+                    row[: q + 1].tolist() for q, row in enumerate(seen.attentions[1][0, min(2, config.n_head - 1)])
+                ],
             }
         ],
         "next": [{"ids": IDS, "tokens": logits.argmax(-1).tolist()}],

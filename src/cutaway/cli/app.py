@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": ("cutaway.cli.explain:explain", "Walk through the network step by step for a text."),
     "samples": ("cutaway.cli.samples:samples", "Measure generated texts: repetition, variety, and what they copied."),
     "verify": ("cutaway.cli.verify:verify", "Check that a model is what it claims to be, and computed right."),
+    "bench": ("cutaway.cli.bench:bench", "Measure a model's speed, or compare two measurements."),
     "doctor": ("cutaway.cli.doctor:doctor", "Check this installation and machine."),
 }
 """Where each command lives, as text: help must not import what only one of them needs."""

@@ -107,7 +107,7 @@ def generate(
     params = sampling.params()
     count = SAMPLES if sampling.n is None else sampling.n
     check_integer("n", count, 1, MAX_SAMPLES)
-    from cutaway.generate import Step, collect
+    from cutaway.generate.completion import Step, collect
     from cutaway.samples.written import written
 
     gpt = loading.load_generator(model)

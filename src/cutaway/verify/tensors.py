@@ -107,7 +107,7 @@ def statistics_check(contents: Contents) -> Check:
         array = contents.array(name)
         found += oddities(name, array)
         if array.ndim == 2:
-            spreads[_LAYER.sub("h.*.", name)][name] = float(array.std())
+            spreads[_LAYER.sub("h.*.", name)][name] = float(array.std(dtype=np.float64))
     for kind in spreads.values():
         usual = float(np.median(list(kind.values())))
         found += [
