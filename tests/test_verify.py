@@ -1,6 +1,7 @@
 """Good checkpoints pass every check; each kind of damage is seen, and named, by the check it belongs to."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -140,6 +141,14 @@ def test_gains_that_are_no_gains_are_named(model):
     assert "h.1.ln_1.weight, gains of a LayerNorm, has the mean -1" in failures(folder)["statistics"].seen
 
 
+def test_a_hole_in_a_file_is_seen_and_a_padded_vocabulary_is_not(model):
+    folder, _ = model
+    change_tensors(folder, lambda arrays: arrays["wte.weight"][-2:].fill(0))
+    assert not failures(folder)
+    change_tensors(folder, lambda arrays: arrays["h.1.mlp.c_fc.weight"][3:7].fill(0))
+    assert "h.1.mlp.c_fc.weight has 4 rows of zeros, the first is row 3" in failures(folder)["statistics"].seen
+
+
 def test_a_layer_at_another_scale_is_named(model):
     def scale(arrays):
         arrays["h.1.mlp.c_fc.weight"] *= 100
@@ -271,7 +280,7 @@ def test_a_file_in_the_hubs_cache_must_have_the_hash_it_is_stored_under(model, t
 
 def test_what_was_recorded_holds_for_a_copy_and_not_for_another_model(model, tmp_path):
     folder, _ = model
-    reference = Reference.from_dict(__import__("json").loads(make_reference(folder, "mine").to_json()))
+    reference = Reference.from_dict(json.loads(make_reference(folder, "mine").to_json()))
     assert not failures(folder, reference)
     change_tensors(folder, turn_over)
     assert {"recorded tensors", "hidden states h.1.resid_post", "hidden states ln_f"} <= failures(

@@ -1,6 +1,6 @@
 """How fast a model is on this machine, next to what the machine can do at all.
 
-Read in this order: `timing`, `machine`, `ceilings`, `contestants`, `report`, `compare`.
+Read in this order: `timing`, `environment`, `ceilings`, `contestants`, `report`, `compare`.
 """
 
 from cutaway.speed.compare import Change, compare

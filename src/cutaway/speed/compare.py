@@ -53,7 +53,7 @@ def differences(before: SpeedReport, after: SpeedReport) -> Iterator[str]:
     """What else is not the same, as far as figures depend on it."""
     if before.model != after.model or before.config != after.config:
         yield f"the models differ: {before.model} and {after.model}"
-    for key in ("processor", "usable_cores", "instructions", "python", "versions", "threads", "device"):
+    for key in ("processor", "usable_cores", "instructions", "python", "versions", "threads"):
         first, second = before.environment.get(key), after.environment.get(key)
         if first != second:
             yield f"{key.replace('_', ' ')}: {first} and {second}"

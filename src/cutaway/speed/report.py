@@ -10,9 +10,10 @@ from typing import Any, Self
 from cutaway.anatomy import anatomy
 from cutaway.config import GPTConfig
 from cutaway.errors import ConfigError
+from cutaway.machine import resident_bytes
 from cutaway.speed.ceilings import ceilings
 from cutaway.speed.contestants import TORCH, Loaded, inference, load, loading, training
-from cutaway.speed.machine import environment, resident_bytes
+from cutaway.speed.environment import environment
 from cutaway.speed.timing import Clock, Contestant, Spread, Told, take_turns
 from cutaway.weights.locate import ModelSource
 

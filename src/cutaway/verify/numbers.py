@@ -1,5 +1,6 @@
 """What the network computes, against the numbers of a reference."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -108,10 +109,14 @@ def worst_row(found: Any, entry: Entry) -> tuple[float, str]:
             expected = row.get(part, [])
             some = numbers[: len(expected)] if part == "first" else numbers[len(numbers) - len(expected) :]
             for a, b in zip(some.tolist(), expected, strict=True):
-                # NaN compares false with all.
-                if not abs(a - b) <= worst:
-                    worst, where = abs(a - b), f"row {row['row']}: {a:.4f} for {b:.4f}"
+                if (off := distance(a, b)) > worst:
+                    worst, where = off, f"row {row['row']}: {a:.4f} for {b:.4f}"
     return worst, where
+
+
+def distance(a: float, b: float) -> float:
+    """How far two numbers are apart; infinitely where one of them is none."""
+    return math.inf if math.isnan(a - b) else abs(a - b)
 
 
 def attention_check(model: GPT, entry: Entry) -> Check:
@@ -121,7 +126,7 @@ def attention_check(model: GPT, entry: Entry) -> Check:
     unit, worst, where = 10.0 ** -entry["decimals"], 0.0, ""
     for query, expected in enumerate(entry["rows"]):
         for key, value in enumerate(expected):
-            if not (off := abs(pattern[query, key].item() - value)) <= worst:
+            if (off := distance(pattern[query, key].item(), value)) > worst:
                 worst, where = off, f"row {query}, column {key}"
     return judged(
         f"attention {layer}.{head}",

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cutaway.config import GPTConfig
 
@@ -44,14 +44,14 @@ GPT2 = Variant()
 
 
 def states(
-    config: GPTConfig, weights: Lookup, ids: Sequence[int], variant: Variant = GPT2
+    config: GPTConfig, weights: Lookup, ids: Sequence[int], variant: Variant = GPT2, dtype: DTypeLike = np.float64
 ) -> Iterator[tuple[str, Array]]:
     """The residual stream along the network, by the names of observation points; the last is `ln_f`.
 
     Shapes: T tokens -> (T, C) each
     """
     eps = config.layer_norm_epsilon if variant.epsilon is None else variant.epsilon
-    tokens: Array = take(weights, "wte.weight", variant)[list(ids)].astype(np.float64)
+    tokens: Array = take(weights, "wte.weight", variant)[list(ids)].astype(dtype)
     places = np.clip(np.arange(len(ids)) + variant.shift, 0, config.block_size - 1)
     x: Array = tokens + take(weights, "wpe.weight", variant)[places]
     yield "embed+pos_embed", x

@@ -24,6 +24,9 @@ APART = 30.0
 GAINS = (0.01, 100.0)
 """The mean of a LayerNorm's weights lies between these; in GPT-2 between 0.1 and 2."""
 
+PADDING = 128
+"""Rows of zeros at the end of wte that are no damage: vocabularies are padded for speed."""
+
 _LAYER = re.compile(r"^h\.\d+\.")
 SHOWN = 3
 
@@ -131,7 +134,10 @@ def oddities(name: str, array: Floats) -> Iterator[str]:
         return
     if array.ndim == 1 and name.endswith("weight") and not GAINS[0] < (mean := float(array.mean())) < GAINS[1]:
         yield f"{name}, gains of a LayerNorm, has the mean {mean:.3g}; usual is {GAINS[0]:g} to {GAINS[1]:g}"
-    if array.ndim == 2 and (empty := np.flatnonzero(~array.any(axis=1))).size:
+    empty = np.flatnonzero(~array.any(axis=1)) if array.ndim == 2 else np.empty(0)
+    if name == "wte.weight":
+        empty = empty[empty < len(array) - PADDING]
+    if empty.size:
         yield f"{name} has {empty.size:,} rows of zeros, the first is row {empty[0]:,}"
     far, times = loneliest(array)
     if times > ALONE:
