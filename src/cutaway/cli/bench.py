@@ -36,7 +36,7 @@ class BenchOptions:
     precision: Annotated[tuple[Precision, ...], Parameter(show_default=False)] = ()
     """float32, bfloat16, int8 or int4 by the native kernels, or torch, the PyTorch model in float32; may be given
     several times (default: float32, int8 and torch)."""
-    seconds: float = 40.0
+    seconds: float = 30.0
     """About how long to measure; everything is measured once at least."""
     no_training: Flag = False
     """Leave the training step out."""
@@ -104,7 +104,9 @@ def show(report: "SpeedReport") -> None:
     kernels = f"kernels for {about['instructions']}" if about["instructions"] else "no native kernels"
     print(f"{report.model} on {about['processor']}, {about['usable_cores']} cores, {kernels}")
     told = "unknown" if load is None else f"{load:.1f}"
-    print(f"load average before {told}; medians, ± half the distance of the quarters\n")
+    print(
+        f"load average before {told}; medians, ± half the distance of the quarters; shares of the best of a ceiling\n"
+    )
     columns = [
         Column("what"),
         Column("median", right=True),
@@ -129,7 +131,10 @@ def show(report: "SpeedReport") -> None:
     if known:
         print("\nmemory when loaded: " + ", ".join(f"{name} {scaled(size, 'B')}" for name, size in known.items()))
     if any((figure.share or 0) > 1 for figure in report.figures):
-        print("a share above 100%: the weights stay in the processor's caches, which are faster than memory")
+        print(
+            "a share above 100%: the weights stay in the processor's caches, which are faster than memory, "
+            "or products are of 8 bits"
+        )
 
 
 def compare(options: BenchOptions) -> None:

@@ -97,12 +97,11 @@ def measure(
     machine = list(ceilings())
     contestants = [*machine, *of_model(source, loaded), *([training(config)] if train else [])]
     figures = take_turns(contestants, seconds, clock, tell)
-    spreads = {name: Spread.of(values) for name, values in figures.items()}
     return SpeedReport(
         model=str(source),
         config=config.to_dict(),
         environment=before,
-        figures=tuple(figure(contestant, spreads, config) for contestant in contestants),
+        figures=tuple(figure(contestant, figures, config) for contestant in contestants),
         memory_bytes={one.precision: one.weight_bytes for one in loaded},
     )
 
@@ -127,11 +126,11 @@ def load_and_weigh(source: ModelSource, precision: str) -> Loaded:
     return Loaded(precision=precision, network=network, weight_bytes=grown)
 
 
-def figure(contestant: Contestant, spreads: Mapping[str, Spread], config: GPTConfig) -> Figure:
-    """A figure, as a share of the ceiling that bounds it."""
-    spread = spreads[contestant.name]
+def figure(contestant: Contestant, figures: Mapping[str, Sequence[float]], config: GPTConfig) -> Figure:
+    """A figure, as a share of the ceiling that bounds it: of the best that was seen of it, for others may disturb."""
+    spread = Spread.of(figures[contestant.name])
     ceiling, needed = bound(contestant.name, config)
-    share = spread.median * needed / spreads[ceiling].median if ceiling in spreads else None
+    share = spread.median * needed / max(figures[ceiling]) if ceiling in figures else None
     return Figure(name=contestant.name, unit=contestant.unit, spread=spread, share=share, ceiling=ceiling or None)
 
 
