@@ -59,6 +59,7 @@ def test_mistakes_are_one_sentence(tmp_path, corpus):
     path = tmp_path / "samples.jsonl"
     path.write_text('{"text": "the cat"}')
     assert "--prompt and --save belong to" in mistake("samples", path, "--prompt", "a")
+    assert "--max-tokens belongs to samples" in mistake("samples", path, "--max-tokens", 3)
     assert "ngram=1 is out of range" in mistake("samples", path, "--ngram", 1)
     assert "limit=0 is out of range" in mistake("samples", path, "--limit", 0)
     assert "cannot read" in mistake("samples", tmp_path / "none.jsonl", "--model", tiny())

@@ -12,7 +12,7 @@ from cutaway.errors import ConfigError
 from cutaway.speed import SpeedReport, compare, measure
 from cutaway.speed.compare import Change, differences
 from cutaway.speed.contestants import ids, prompts, training
-from cutaway.speed.report import bound
+from cutaway.speed.report import bound, figure
 from cutaway.speed.timing import Contestant, Spread, take_turns
 from native_models import needs_kernels
 from tiny import config
@@ -121,7 +121,7 @@ def small_report(seconds=0.01):
 
 def test_a_report_has_every_figure_its_shares_and_what_it_depends_on():
     report = small_report()
-    assert [figure.name for figure in report.figures] == [
+    assert [one.name for one in report.figures] == [
         "read bandwidth",
         "matrix product float32",
         "matrix product bfloat16",
@@ -133,8 +133,7 @@ def test_a_report_has_every_figure_its_shares_and_what_it_depends_on():
         "torch: decode 16",
         "torch: training step",
     ]
-    for figure in report.figures:
-        assert (figure.share is None) == (figure.ceiling is None)
+    assert all((one.share is None) == (one.ceiling is None) for one in report.figures)
     assert report.environment["versions"].keys() == {"cutaway", "torch", "numpy"}
     assert set(report.memory_bytes) == {"torch"}
 
@@ -142,7 +141,7 @@ def test_a_report_has_every_figure_its_shares_and_what_it_depends_on():
 @needs_kernels
 def test_native_precisions_are_measured_side_by_side():
     report = measure(tiny(), ["float32", "int4"], seconds=0.01, clock=ticking(), train=False)
-    names = [figure.name for figure in report.figures]
+    names = [one.name for one in report.figures]
     assert {"float32: decode 16", "int4: decode 16"} < set(names)
     assert "torch: training step" not in names
 
@@ -189,7 +188,7 @@ def test_a_change_is_one_only_where_the_middle_halves_do_not_overlap(unit, befor
 def test_reports_are_compared_by_the_figures_they_share():
     one = small_report()
     two = measure(tiny(), ["torch"], seconds=0.01, clock=ticking(), train=False)
-    assert [change.name for change in compare(one, two)] == [figure.name for figure in two.figures]
+    assert [change.name for change in compare(one, two)] == [one.name for one in two.figures]
     assert list(differences(one, two)) == []
 
 
@@ -211,3 +210,11 @@ def test_other_machines_and_models_are_told():
 def test_nothing_to_measure_is_refused():
     with pytest.raises(ConfigError, match="name a precision"):
         measure(tiny(), [], seconds=1, clock=ticking())
+
+
+def test_a_share_is_of_the_best_that_was_seen_of_its_ceiling():
+    figures = {"float32: decode 1": [9.0, 10.0, 11.0], "read bandwidth": [1e6, 4e6, 2e6]}
+    contestant = Contestant(name="float32: decode 1", unit="tokens/s", run=lambda: None)
+    found = figure(contestant, figures, config())
+    assert found.share == pytest.approx(10 * bound("float32: decode 1", config())[1] / 4e6)
+    assert figure(contestant, {"float32: decode 1": [9.0]}, config()).share is None

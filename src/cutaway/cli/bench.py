@@ -34,8 +34,7 @@ class BenchOptions:
     """What to measure, and for how long."""
 
     precision: Annotated[tuple[Precision, ...], Parameter(show_default=False)] = ()
-    """float32, bfloat16, int8 or int4 by the native kernels, or torch, the PyTorch model in float32; may be given
-    several times (default: float32, int8 and torch)."""
+    """Of the native kernels, or torch for PyTorch's float32; may be given several times (default: float32, int8, torch)."""
     seconds: float = 30.0
     """About how long to measure; everything is measured once at least."""
     no_training: Flag = False

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from cutaway.atomic_file import write_atomically
 from cutaway.cli import loading, terminal
-from cutaway.cli.decoding_options import SamplingOptions
+from cutaway.cli.decoding_options import SamplingOptions, flag, given
 from cutaway.cli.options import OUTPUT, Count, Flag, ModelOptions, Texts
 from cutaway.cli.table import Column, print_table
 from cutaway.config import check_integer
@@ -52,7 +52,9 @@ class SampleOptions:
 def samples(
     file: Annotated[
         Path | None,
-        Parameter(group=OUTPUT, help="What cutaway generate --json printed, or JSON Lines; else some are made."),
+        Parameter(
+            group=OUTPUT, help="What cutaway generate --json printed, or JSON Lines; without it 50, or --n, are made."
+        ),
     ] = None,
     /,
     *,
@@ -67,6 +69,8 @@ def samples(
     """
     model, sampling, options = model or ModelOptions(), sampling or SamplingOptions(), options or SampleOptions()
     check_options(file, options)
+    if file is not None and (useless := given(sampling)):
+        raise ConfigError(f"{flag(min(useless))} belongs to samples that are made here; leave it out, or the file")
     if file is None:
         written, tokenizer = generate(model, sampling, options)
     else:
