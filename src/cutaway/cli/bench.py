@@ -34,7 +34,7 @@ class BenchOptions:
     """What to measure, and for how long."""
 
     precision: Annotated[tuple[Precision, ...], Parameter(show_default=False)] = ()
-    """Of the native kernels, or torch for PyTorch's float32; may be given several times (default: float32, int8, torch)."""
+    """Of the native kernels, or torch for PyTorch; may be given several times (default: float32, int8 and torch)."""
     seconds: float = 30.0
     """About how long to measure; everything is measured once at least."""
     no_training: Flag = False
