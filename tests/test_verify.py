@@ -295,6 +295,23 @@ def test_the_reference_of_another_model_is_refused_in_words(model):
     assert failures(folder, long)["reference"].cause == "the reference of another model"
 
 
+@pytest.mark.parametrize(
+    ("part", "entry", "needed"),
+    [
+        ("next", {"ids": [1] * 99, "tokens": [1]}, "room for a text of 99 tokens"),
+        ("next", {"ids": [1, 99_999], "tokens": [1]}, "tokens 1 to 99,999"),
+        ("attention", {"ids": [1], "layer": 9, "head": 0, "decimals": 3, "rows": [[1.0]]}, "a head 0 in a layer 9"),
+        ("attention", {"ids": [1], "layer": 0, "head": 0, "decimals": 3, "rows": [[1.0], [1.0]]}, "a row 1 for a text"),
+        ("hidden", {"ids": [1], "place": "ln_f", "decimals": 4, "rows": [{"row": 4, "first": [0.1]}]}, "a row 4 for"),
+        ("among", {"ids": [1], "token": 1, "top": 0}, "0 likeliest tokens"),
+    ],
+)
+def test_what_a_reference_needs_and_the_model_has_not_is_said(model, part, entry, needed):
+    folder, _ = model
+    reference = Reference.from_dict({"name": "other", part: [entry]})
+    assert needed in failures(folder, reference)["reference"].expected
+
+
 def test_published_models_are_known_by_name_and_id_and_no_folder_is():
     assert published_reference("gpt2").parameters == 124_439_808
     assert published_reference("openai-community/gpt2@main").name == "gpt2"
@@ -312,6 +329,12 @@ def test_a_reference_with_a_damaged_part_is_refused(tmp_path):
         Reference.from_dict({"name": "x", "hiden": []})
     with pytest.raises(CheckpointError, match="an entry of 'loss' has no proper 'tolerance'"):
         Reference.from_dict({"name": "x", "loss": [{"ids": [1, 2], "loss": 3}]})
+    with pytest.raises(CheckpointError, match="an entry of 'next' has no proper 'ids'"):
+        Reference.from_dict({"name": "x", "next": [{"ids": ["1"], "tokens": [2]}]})
+    with pytest.raises(CheckpointError, match="an entry of 'attention' has no proper 'rows'"):
+        Reference.from_dict(
+            {"name": "x", "attention": [{"ids": [1], "layer": 0, "head": 0, "decimals": 3, "rows": [["a"]]}]}
+        )
     with pytest.raises(CheckpointError, match="needs a 'name'"):
         Reference.from_dict({})
     with pytest.raises(CheckpointError, match="no numbers are known for 'gpt3'; did you mean 'gpt2'"):

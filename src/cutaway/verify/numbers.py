@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cutaway.config import GPTConfig
 from cutaway.errors import InspectionError
 from cutaway.generate.reader import Reader
 from cutaway.model import GPT
@@ -40,18 +41,36 @@ def number_checks(model: GPT, tokenizer: AnyTokenizer | None, reference: Referen
 
 
 def unreadable(model: GPT, reference: Reference) -> Check | None:
-    """What keeps the model from reading the reference's ids."""
+    """What keeps the model from being held to the reference at all."""
     config = model.config
     for part in ("hidden", "attention", "next", "among", "greedy", "loss"):
         for entry in getattr(reference, part):
-            ids = [*entry["ids"], *entry.get("continuation", ())]
-            if not 0 < len(ids) <= config.block_size or not all(0 <= token < config.vocab_size for token in ids):
+            if wrong := misfit(config, entry):
                 return failed(
                     "reference",
-                    expected=f"a model that reads {len(ids)} tokens, ids up to {max(ids, default=0):,}",
-                    seen=f"a context of {config.block_size:,} and {config.vocab_size:,} tokens",
+                    expected=f"a model that has {wrong}",
+                    seen=f"a context of {config.block_size:,}, {config.vocab_size:,} tokens, {config.n_layer} layers, "
+                    f"{config.n_head} heads",
                     cause="the reference of another model",
                 )
+    return None
+
+
+def misfit(config: GPTConfig, entry: Entry) -> str | None:
+    """What an entry needs and the model, or the entry's own text, has not."""
+    ids = [*entry["ids"], *entry.get("continuation", ())]
+    if not 0 < len(ids) <= config.block_size:
+        return f"room for a text of {len(ids)} tokens"
+    if not 0 <= min(ids) <= max(ids) < config.vocab_size:
+        return f"tokens {min(ids)} to {max(ids):,}"
+    if "head" in entry and not (0 <= entry["layer"] < config.n_layer and 0 <= entry["head"] < config.n_head):
+        return f"a head {entry['head']} in a layer {entry['layer']}"
+    for place, row in enumerate(entry.get("rows", ())):
+        number = row["row"] if isinstance(row, dict) else max(place, len(row) - 1)
+        if not 0 <= number < len(ids):
+            return f"a row {number} for a text of {len(ids)} tokens"
+    if "top" in entry and not 1 <= entry["top"] <= config.vocab_size:
+        return f"{entry['top']:,} likeliest tokens"
     return None
 
 

@@ -66,7 +66,7 @@ class Reference:
         for part, needed in NEEDED.items():
             for entry in self._list(part):
                 for key, kind in needed.items():
-                    if not isinstance(entry, dict) or not isinstance(entry.get(key), kind):
+                    if not isinstance(entry, dict) or not _is_proper(key, entry.get(key), kind):
                         raise CheckpointError(f"reference {self.name!r}: an entry of {part!r} has no proper {key!r}")
         for part in ("config", "tensors", "files"):
             if not isinstance(getattr(self, part), dict):
@@ -114,3 +114,23 @@ class Reference:
         if not isinstance(value, list | tuple):
             raise CheckpointError(f"reference {self.name!r}: {part!r} must be a list")
         return list(value)
+
+
+def _is_proper(key: str, value: Any, kind: type | tuple[type, ...]) -> bool:
+    """Whether a value of an entry is of the form that its key asks for."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    if key in ("ids", "tokens", "continuation"):
+        return all(type(token) is int for token in value)
+    if key == "rows":
+        return all(_are_numbers(row) or _is_row(row) for row in value)
+    return True
+
+
+def _is_row(row: Any) -> bool:
+    ends = isinstance(row, dict) and [row.get(part, []) for part in ("first", "last")]
+    return bool(ends) and type(row.get("row")) is int and all(map(_are_numbers, ends or []))
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) in (int, float) for value in values)

@@ -71,12 +71,11 @@ def verify(
     for check in tensor_checks(contents, config, reference):
         broken |= check.state == "failed" and check.name in ("shapes", "finite values")
         yield check
-    tokenizer = None
-    for found in _tokenizer_checks(files, config, reference):
-        if isinstance(found, Check):
-            yield found
-        else:
-            tokenizer = found
+    tokenizer, fault = _open_tokenizer(files)
+    if fault is not None:
+        yield fault
+    elif tokenizer is not None:
+        yield from tokenizer_checks(tokenizer, config, reference)
     if broken:
         yield skipped("network", "not computed, for its tensors are not all there or not all numbers")
         return
@@ -126,18 +125,13 @@ def unreadable(error: CheckpointError) -> Check:
     )
 
 
-def _tokenizer_checks(
-    files: ModelFiles, config: GPTConfig, reference: Reference | None
-) -> "Iterator[Check | AnyTokenizer]":
-    """The checks of the tokenizer, and itself, if it is good for anything."""
+def _open_tokenizer(files: ModelFiles) -> tuple[AnyTokenizer | None, Check | None]:
+    """The tokenizer, or what is wrong with it."""
     try:
-        tokenizer = load_tokenizer(files.weights)
+        return load_tokenizer(files.weights), None
     except CutawayError as error:
         cause = "tokenizer files that were not copied along, or are another model's"
-        yield failed("vocabulary", expected="a tokenizer for this model", seen=str(error), cause=cause)
-        return
-    yield from tokenizer_checks(tokenizer, config, reference)
-    yield tokenizer
+        return None, failed("vocabulary", expected="a tokenizer for this model", seen=str(error), cause=cause)
 
 
 def _network_checks(
