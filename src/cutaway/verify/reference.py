@@ -120,9 +120,9 @@ def _is_proper(key: str, value: Any, kind: type | tuple[type, ...]) -> bool:
     """Whether a value of an entry is of the form that its key asks for."""
     if isinstance(value, bool) or not isinstance(value, kind):
         return False
-    if key in ("ids", "tokens", "continuation"):
+    if isinstance(value, list) and key in ("ids", "tokens", "continuation"):
         return all(type(token) is int for token in value)
-    if key == "rows":
+    if isinstance(value, list) and key == "rows":
         return all(_are_numbers(row) or _is_row(row) for row in value)
     return True
 
