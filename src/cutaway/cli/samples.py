@@ -69,8 +69,8 @@ def samples(
     """
     model, sampling, options = model or ModelOptions(), sampling or SamplingOptions(), options or SampleOptions()
     check_options(file, options)
-    if file is not None and (useless := given(sampling)):
-        raise ConfigError(f"{flag(min(useless))} belongs to samples that are made here; leave it out, or the file")
+    if file is not None and (useless := [name for name, value in given(sampling).items() if value is not False]):
+        raise ConfigError(f"{flag(useless[0])} belongs to samples that are made here; leave it out, or the file")
     if file is None:
         written, tokenizer = generate(model, sampling, options)
     else:
