@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cutaway.tokenizer import AnyTokenizer
 
 SAMPLES = 50
-MAX_SAMPLES = 10_000
 MAX_SHOWN = 1000
 SHOWN_CHARACTERS = 300
 
@@ -110,7 +109,6 @@ def generate(
     """
     params = sampling.params()
     count = SAMPLES if sampling.n is None else sampling.n
-    check_integer("n", count, 1, MAX_SAMPLES)
     from cutaway.generate.completion import Step, collect
     from cutaway.samples.written import written
 
@@ -154,7 +152,7 @@ def show(
 ) -> None:
     """The report for people."""
     lengths = report.lengths
-    print(f"{report.samples:,} samples, {report.tokens:,} tokens\n")
+    print(f"{report.samples:,} {'samples' if report.samples > 1 else 'sample'}, {report.tokens:,} tokens\n")
     print(
         f"length      {lengths.mean:.1f} tokens on average, median {lengths.median:g}, "
         f"from {lengths.shortest:,} to {lengths.longest:,}"
