@@ -34,6 +34,7 @@ def test_a_damaged_one_fails_and_says_what_was_expected_and_what_usually_causes_
     assert "        expected at most 0.0001 from the reference's numbers" in result.out
     assert "        usually  damaged tables wte or wpe, or positions counted from another place" in result.out
     assert "look first at 'recorded tensors'" in result.out
+    assert result.out.endswith("\nthe reference's numbers come out if positions begin 1 later in wpe\n")
 
 
 def test_json_holds_every_check(folder):

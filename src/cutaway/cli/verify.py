@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CHECK_FAILED = 1
 MARKS = {"passed": "ok", "failed": "FAILED", "skipped": "-"}
 NAME_WIDTH = 30
+DIAGNOSIS = "diagnosis"
 
 Model: TypeAlias = Annotated[
     str, Parameter(help="A name (see cutaway models), a Hub id such as owner/name, a folder or a weight file.")
@@ -126,4 +127,5 @@ def summary(model: str, checks: "list[Check]") -> str:
     counts = {state: sum(check.state == state for check in checks) for state in MARKS}
     failed = [check.name for check in checks if check.state == "failed"]
     told = f"{model}: {counts['passed']} checks passed, {counts['failed']} failed, {counts['skipped']} not made"
-    return f"\n{told}" + (f"; look first at {failed[0]!r}" if failed else "")
+    explained = [f"\n{check.seen}" for check in checks if check.name == DIAGNOSIS and check.state == "passed"]
+    return f"\n{told}" + (f"; look first at {failed[0]!r}" if failed else "") + "".join(explained)
