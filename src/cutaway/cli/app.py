@@ -24,6 +24,9 @@ COMMANDS = {
     "train": ("cutaway.cli.train:train", "Train a model, or go on training it."),
     "inspect": ("cutaway.cli.inspect.app:app", "Look inside a model: attention, lens, heads, embeddings, weights."),
     "explain": ("cutaway.cli.explain:explain", "Walk through the network step by step for a text."),
+    "samples": ("cutaway.cli.samples:samples", "Measure generated texts: repetition, variety, and what they copied."),
+    "verify": ("cutaway.cli.verify:verify", "Check that a model is what it claims to be, and computed right."),
+    "bench": ("cutaway.cli.bench:bench", "Measure a model's speed, or compare two measurements."),
     "serve": ("cutaway.cli.serve:serve", "Serve models over HTTP, as OpenAI's clients expect it."),
     "doctor": ("cutaway.cli.doctor:doctor", "Check this installation and machine."),
 }

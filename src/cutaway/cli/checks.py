@@ -15,6 +15,7 @@ import cutaway
 import cutaway.native
 from cutaway.cli.quantities import scaled
 from cutaway.errors import CutawayError
+from cutaway.machine import memory_bytes, processor
 
 DEVELOPERS_EXTRA = "dev"
 
@@ -143,22 +144,6 @@ def requirements() -> Iterator[tuple[str, str | None]]:
         extra = re.search(r"""extra == ['"]([\w-]+)['"]""", marker)
         if library and library[0] != "cutaway":
             yield library[0], extra[1] if extra else None
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    told = cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.is_file() else ""
-    found = re.search(r"model name\s*:\s*(.+)", told)
-    return found[1] if found else platform.processor() or platform.machine()
-
-
-def memory_bytes() -> int | None:
-    """The machine's memory; None where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
 
 
 def hub_cache() -> Path:

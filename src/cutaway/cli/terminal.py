@@ -55,6 +55,12 @@ def notice(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def progress(text: str) -> None:
+    """How far something is, in one line that the next one replaces; an empty text takes it away. Only on a screen."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def stop() -> None:
     """After Ctrl-C: show what is still buffered."""
     with contextlib.suppress(BrokenPipeError):
