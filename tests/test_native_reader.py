@@ -11,6 +11,7 @@ from cutaway.sampling import SamplingParams
 from cutaway.weights.load import load_model
 from cutaway.weights.native import load_native
 from cutaway.weights.tokenizer import load_tokenizer
+from cutaway.window import PAST_CONTEXT
 from native_models import native_model, needs_kernels, plain_model, tokens_of
 
 pytestmark = needs_kernels
@@ -22,16 +23,20 @@ CONFIG = GPTConfig(block_size=12, vocab_size=50, n_layer=2, n_head=3, n_embd=24)
 def readers():
     model = plain_model(CONFIG)
     native = native_model(model, threads=2)
-    return lambda new_tokens: (NativeReader(native, new_tokens), Reader(model, new_tokens))
+    return lambda new_tokens, past_context="half": (
+        NativeReader(native, new_tokens, past_context),
+        Reader(model, new_tokens, past_context),
+    )
 
 
 def assert_same(got, expected):
     np.testing.assert_allclose(got, expected.numpy(), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
 @torch.inference_mode()
-def test_unequal_prompts_are_read_and_continued_past_the_context(readers):
-    native, plain = readers(20)
+def test_unequal_prompts_are_read_and_continued_past_the_context(past_context, readers):
+    native, plain = readers(20, past_context)
     prompts = [tokens_of(CONFIG, length, seed=length) for length in (1, 12, 5, 15)]
     assert_same(native.prefill(prompts), plain.prefill(prompts))
     for step in range(12):

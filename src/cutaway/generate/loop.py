@@ -24,7 +24,7 @@ def stream(
     Raises: GenerationError for a prompt that the model cannot read.
     """
     seed = fresh_seed() if params.seed is None else params.seed
-    reader = reader_of(model, params.max_tokens)
+    reader = reader_of(model, params)
     logits = reader.prefill(prompts)
 
     samples = [

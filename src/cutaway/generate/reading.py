@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from numpy.typing import NDArray
 
 from cutaway.native import NativeModel, NativeReader
+from cutaway.sampling import SamplingParams
 
 if TYPE_CHECKING:
     from cutaway.model import GPT
@@ -33,15 +34,22 @@ class Reads(Protocol):
         """
         ...
 
+    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
+        """Read further tokens of some rows, and return the logits after each of them.
+
+        Shapes: -> (T, V) for each of the rows
+        """
+        ...
+
     def select(self, rows: Sequence[int]) -> None:
         """Make row i a copy of the old row `rows[i]`: repeat for samples, drop the finished."""
         ...
 
 
-def reader_of(model: Network, new_tokens: int) -> Reads:
-    """The reader that suits a network, for texts that will grow by that many tokens at most."""
+def reader_of(model: Network, params: SamplingParams) -> Reads:
+    """The reader that suits a network, for texts that grow as these parameters say."""
     if isinstance(model, NativeModel):
-        return NativeReader(model, new_tokens)
+        return NativeReader(model, params.max_tokens, params.past_context)
     from cutaway.generate.array_reader import ArrayReader  # brings torch, which is here by now
 
-    return ArrayReader(model, new_tokens)
+    return ArrayReader(model, params.max_tokens, params.past_context)
