@@ -88,7 +88,7 @@ def test_a_row_whose_window_moves_is_read_afresh_alone(monkeypatch):
         reader.prefill([prompt_of(3), prompt_of(8, 1), prompt_of(5, 2)])
         reader.decode([1, 2, 3])
         reader.decode([1, 2, 3])
-    assert shapes == [(3, 8), (1, 5), (2, 1), (3, 1)]
+    assert shapes == [(3, 8), (2, 1), (1, 5), (3, 1)]
 
 
 def test_states_are_the_final_hidden_states_of_what_was_read_last():

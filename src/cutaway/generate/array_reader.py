@@ -39,12 +39,22 @@ class ArrayReader:
         return self._reader.decode(tokens).numpy(force=True)
 
     @torch.inference_mode()
-    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
-        """Read further tokens of some rows, and return the logits after each of them.
+    def extend(
+        self, rows: Sequence[int], tokens: Sequence[Sequence[int]], *, last_only: bool = False
+    ) -> list[NDArray[Any]]:
+        """Read further tokens of some rows, and return the logits after each of them, or after the last alone.
 
-        Shapes: -> (T, V) for each of the rows
+        Shapes: -> (T, V) for each of the rows, or (1, V)
         """
-        return [logits.numpy(force=True) for logits in self._reader.extend(rows, tokens)]
+        return [logits.numpy(force=True) for logits in self._reader.extend(rows, tokens, last_only=last_only)]
+
+    def room(self, rows: Sequence[int]) -> list[int]:
+        """How many tokens each of some rows can be extended by before its window moves, or moves again."""
+        return self._reader.room(rows)
+
+    def forget(self, row: int, count: int) -> None:
+        """Take the last tokens of a row back."""
+        self._reader.forget(row, count)
 
     @torch.inference_mode()
     def select(self, rows: Sequence[int]) -> None:

@@ -48,21 +48,33 @@ class Reader:
         """
         return torch.cat(self.extend(range(len(self.rows)), [[token] for token in tokens]))
 
-    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> list[Tensor]:
-        """Read further tokens of some rows, and return the logits after each of them.
+    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]], *, last_only: bool = False) -> list[Tensor]:
+        """Read further tokens of some rows, and return the logits after each of them, or after the last alone.
 
-        Shapes: -> (T, V) for each of the rows
+        Shapes: -> (T, V) for each of the rows, or (1, V)
         """
-        answers = {row: len(new) for row, new in zip(rows, tokens, strict=True)}
+        answers = {row: 1 if last_only else len(new) for row, new in zip(rows, tokens, strict=True)}
+        groups: dict[int, list[int]] = {}
         for row, new in zip(rows, tokens, strict=True):
             self.rows[row] += new
-        moved = [row for row in rows if self._follow(row)]
+            self._follow(row)
+            groups.setdefault(len(self._unread(row)), []).append(row)
         logits: dict[int, Tensor] = {}
-        # A row that is read afresh brings too many tokens to pad the others' to.
-        for group in (moved, [row for row in rows if row not in moved]):
-            if group:
-                logits |= zip(group, self._read(group, [answers[row] for row in group]), strict=True)
+        # Rows with unequal numbers of new tokens are read apart: padding might not fit into the cache.
+        for group in groups.values():
+            logits |= zip(group, self._read(group, [answers[row] for row in group]), strict=True)
         return [logits[row] for row in rows]
+
+    def room(self, rows: Sequence[int]) -> list[int]:
+        """How many tokens each of some rows can be extended by before its window moves, or moves again."""
+        room = self._cache.max_tokens
+        return [self.window.start(len(self.rows[row]) + 1) + room - len(self.rows[row]) for row in rows]
+
+    def forget(self, row: int, count: int) -> None:
+        """Take the last tokens of a row back."""
+        del self.rows[row][-count:]
+        kept = max(0, len(self.rows[row]) - self._starts[row])
+        self._cache.truncate([min(kept, held) if i == row else held for i, held in enumerate(self._cache.lengths)])
 
     def select(self, rows: Sequence[int]) -> None:
         """Make row i a copy of the old row `rows[i]`: repeat for samples, reorder beams, drop the finished."""
@@ -70,25 +82,25 @@ class Reader:
         self._starts = [self._starts[row] for row in rows]
         self._cache.select(rows)
 
-    def _follow(self, row: int) -> bool:
-        """Forget what was read of a row if its window has moved; says whether it has."""
+    def _follow(self, row: int) -> None:
+        """Forget what was read of a row if its window has moved."""
         start = self.window.start(len(self.rows[row]))
-        if start == self._starts[row]:
-            return False
-        self._starts[row] = start
-        self._cache.truncate([0 if i == row else length for i, length in enumerate(self._cache.lengths)])
-        return True
+        if start != self._starts[row]:
+            self._starts[row] = start
+            self._cache.truncate([0 if i == row else held for i, held in enumerate(self._cache.lengths)])
+
+    def _unread(self, row: int) -> list[int]:
+        return self.rows[row][self._starts[row] + self._cache.lengths[row] :]
 
     def _read(self, rows: Sequence[int], answers: Sequence[int]) -> list[Tensor]:
         """Read what is new in some rows, padded on the right where they are unequal; causality hides the padding.
 
         Shapes: -> (answers, V) for each, in float32 at least
         """
-        cache = self._cache
+        new, cache = [self._unread(row) for row in rows], self._cache
         if len(rows) < len(self.rows):
             cache = copy.copy(cache)
             cache.select(rows)
-        new = [self.rows[row][self._starts[row] + read :] for row, read in zip(rows, cache.lengths, strict=True)]
         longest = max(len(tokens) for tokens in new)
         idx = torch.tensor([[*tokens, *[0] * (longest - len(tokens))] for tokens in new], device=self.model.device)
         self.states = self.model.hidden(idx, cache=cache)

@@ -15,8 +15,23 @@ Network: TypeAlias = "GPT | NativeModel"
 """A GPT-2 in PyTorch or in native hands."""
 
 
-class Reads(Protocol):
-    """A network in the middle of a batch of texts: prompts are read at once, then one token each at a time."""
+class Decodes(Protocol):
+    """Somebody in the middle of a batch of texts, who reads one more token of each at a time."""
+
+    def decode(self, tokens: Sequence[int]) -> NDArray[Any]:
+        """Read one more token for each row and return the logits after it.
+
+        Shapes: -> (B, V)
+        """
+        ...
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Make row i a copy of the old row `rows[i]`: repeat for samples, drop the finished."""
+        ...
+
+
+class Reads(Decodes, Protocol):
+    """A network that reads: prompts at once, then one token of each at a time, or several of some, on trial."""
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> NDArray[Any]:
         """Read the prompts, however unequal, and return the logits after each.
@@ -27,22 +42,21 @@ class Reads(Protocol):
         """
         ...
 
-    def decode(self, tokens: Sequence[int]) -> NDArray[Any]:
-        """Read one more token for each row and return the logits after it.
+    def extend(
+        self, rows: Sequence[int], tokens: Sequence[Sequence[int]], *, last_only: bool = False
+    ) -> list[NDArray[Any]]:
+        """Read further tokens of some rows, and return the logits after each of them, or after the last alone.
 
-        Shapes: -> (B, V)
+        Shapes: -> (T, V) for each of the rows, or (1, V)
         """
         ...
 
-    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
-        """Read further tokens of some rows, and return the logits after each of them.
-
-        Shapes: -> (T, V) for each of the rows
-        """
+    def room(self, rows: Sequence[int]) -> list[int]:
+        """How many tokens each of some rows can be extended by before its window moves, or moves again."""
         ...
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Make row i a copy of the old row `rows[i]`: repeat for samples, drop the finished."""
+    def forget(self, row: int, count: int) -> None:
+        """Take the last tokens of a row back."""
         ...
 
 

@@ -49,15 +49,28 @@ class NativeReader:
             row.append(token)
         return self._read(range(len(self.rows)), [1] * len(self.rows))
 
-    def extend(self, rows: Sequence[int], tokens: Sequence[Sequence[int]]) -> list[FloatArray]:
-        """Read further tokens of some rows, and return the logits after each of them.
+    def extend(
+        self, rows: Sequence[int], tokens: Sequence[Sequence[int]], *, last_only: bool = False
+    ) -> list[FloatArray]:
+        """Read further tokens of some rows, and return the logits after each of them, or after the last alone.
 
-        Shapes: -> (T, V) for each of the rows
+        Shapes: -> (T, V) for each of the rows, or (1, V)
         """
         for row, new in zip(rows, tokens, strict=True):
             self.rows[row] += new
-        counts = [len(new) for new in tokens]
+        counts = [1 if last_only else len(new) for new in tokens]
         return np.split(self._read(rows, counts), np.cumsum(counts)[:-1])
+
+    def room(self, rows: Sequence[int]) -> list[int]:
+        """How many tokens each of some rows can be extended by before its window moves, or moves again."""
+        room = self._cache.max_tokens
+        return [self.window.start(len(self.rows[row]) + 1) + room - len(self.rows[row]) for row in rows]
+
+    def forget(self, row: int, count: int) -> None:
+        """Take the last tokens of a row back."""
+        del self.rows[row][-count:]
+        slot, kept = self._slots[row], max(0, len(self.rows[row]) - self._starts[row])
+        self._cache.truncate(slot, min(kept, self._cache.lengths[slot]))
 
     def select(self, rows: Sequence[int]) -> None:
         """Make row i a copy of the old row `rows[i]`: repeat for samples, reorder beams, drop the finished."""
