@@ -52,13 +52,13 @@ def sample_of(prompt, generated):
 def test_prompt_and_text_are_looked_up_as_the_text_grows():
     lookup, sample = Lookup(longest=3), sample_of([1, 2, 3, 4, 5], [2])
     assert lookup.kind(sample) == 1
-    assert lookup.guess([sample], [3]) == [[3, 4, 5]]
+    assert lookup.guess([sample], 3) == [[3, 4, 5]]
     sample.generated += [3, 4]
     assert lookup.kind(sample) == 3
-    assert lookup.guess([sample], [2]) == [[5, 2]]
+    assert lookup.guess([sample], 2) == [[5, 2]]
 
 
 def test_samples_of_one_prompt_have_each_a_text():
     lookup, one, other = Lookup(longest=2), sample_of([1, 2, 3, 1], [2]), sample_of([1, 2, 3, 1], [9])
     assert [lookup.kind(sample) for sample in (one, other)] == [2, 0]
-    assert lookup.guess([one, other], [4, 4]) == [[3, 1, 2, 3], []]
+    assert lookup.guess([one], 4) == [[3, 1, 2, 3]]

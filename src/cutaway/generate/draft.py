@@ -38,16 +38,14 @@ class Draft:
         """All guesses of a draft are of one kind."""
         return 1
 
-    def guess(self, samples: Sequence[Sample], counts: Sequence[int]) -> list[list[int]]:
-        """The next tokens of each sample, as many as asked for."""
+    def guess(self, samples: Sequence[Sample], count: int) -> list[list[int]]:
+        """The next `count` tokens of each sample."""
         guesses: list[list[int]] = [[] for _ in samples]
-        asked = [i for i, count in enumerate(counts) if count]
-        new = [self._unread(samples[i]) for i in asked]
-        while asked:
-            for i, logits in zip(asked, self._extend([samples[i] for i in asked], new), strict=True):
-                guesses[i].append(samples[i].foresee(logits, guesses[i]))
-            asked = [i for i in asked if len(guesses[i]) < counts[i]]
-            new = [guesses[i][-1:] for i in asked]
+        new = [self._unread(sample) for sample in samples]
+        for _ in range(count):
+            for sample, guess, logits in zip(samples, guesses, self._extend(samples, new), strict=True):
+                guess.append(sample.foresee(logits, guess))
+            new = [guess[-1:] for guess in guesses]
         return guesses
 
     def _unread(self, sample: Sample) -> list[int]:

@@ -47,18 +47,17 @@ class Lookup:
     def __init__(self, longest: int) -> None:
         self.longest = longest
         self._texts: dict[Sample, Repeats] = {}
+        self._found: dict[Sample, int] = {}
+        """Where each text goes on as it did before."""
 
     def kind(self, sample: Sample) -> int:
         """How many tokens at the end have occurred before: the more, the better the guess."""
-        return self._text(sample).longest_match()[0]
+        length, self._found[sample] = self._text(sample).longest_match()
+        return length
 
-    def guess(self, samples: Sequence[Sample], counts: Sequence[int]) -> list[list[int]]:
-        """The next tokens of each sample: as many as asked for, or none where nothing has occurred before."""
-        return [self._guess(self._text(sample), count) for sample, count in zip(samples, counts, strict=True)]
-
-    def _guess(self, text: Repeats, count: int) -> list[int]:
-        length, at = text.longest_match()
-        return text.copied_from(at, count) if length else []
+    def guess(self, samples: Sequence[Sample], count: int) -> list[list[int]]:
+        """The next `count` tokens of each sample, all of whose kinds have just been asked for and are not 0."""
+        return [self._texts[sample].copied_from(self._found[sample], count) for sample in samples]
 
     def _text(self, sample: Sample) -> Repeats:
         """The text of a sample up to its newest token."""

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Sequence
 from math import inf, prod
-from statistics import median
 
 LEARNING_RATE = 0.1
 """Weight of the newest guess in the rate at which its kind comes true."""
@@ -11,13 +10,16 @@ LEARNING_RATE = 0.1
 FIRST_RATE = 0.25
 """What is believed of a kind of guess before any was seen."""
 
-SAMPLES = 5
+SAMPLES = 9
 """Readings of one size whose median is believed."""
 
 LIFETIME = 256
 """Readings after which the cost of a size not read since is forgotten: texts grow, and machines get busy."""
 
-LEAST_GAIN = 1.05
+NEGLIGIBLE = 0.01
+"""A guess less likely than this to come true is not considered."""
+
+LEAST_GAIN = 1.1
 """Guesses that promise less than this are not worth the trouble."""
 
 
@@ -43,9 +45,11 @@ class Pace:
     def read(self, tokens: int, seconds: float) -> None:
         """Learn how long it took to read so many tokens at once."""
         self._readings += 1
-        self._costs.setdefault(tokens, Cost()).learn(seconds, self._readings)
-        for size in [size for size, cost in self._costs.items() if self._readings - cost.learnt > LIFETIME]:
-            del self._costs[size]
+        if tokens not in self._costs:
+            self._costs[tokens] = Cost()
+        self._costs[tokens].learn(seconds, self._readings)
+        if self._readings % LIFETIME == 0:
+            self._costs = {size: cost for size, cost in self._costs.items() if self._readings - cost.learnt < LIFETIME}
 
     def guessed(self, tokens: int, seconds: float) -> None:
         """Learn how long it took to guess so many tokens."""
@@ -61,9 +65,18 @@ class Pace:
         As much as the next smaller size that was measured. Reading fewer never costs more than reading more, which
         mends what an interruption spoilt.
         """
-        smaller = max((cost.seconds for size, cost in self._costs.items() if size <= tokens), default=inf)
-        larger = min((cost.seconds for size, cost in self._costs.items() if size >= tokens), default=inf)
+        smaller = larger = inf
+        for size, cost in self._costs.items():
+            if size >= tokens:
+                larger = min(larger, cost.seconds)
+            if size <= tokens:
+                smaller = cost.seconds if smaller == inf else max(smaller, cost.seconds)
         return min(smaller, larger) if self._costs else 0.0
+
+    def hopeful(self, kinds: Sequence[int]) -> bool:
+        """Whether guesses of these kinds come true so often that they would pay if reading them cost nothing."""
+        rate = self._rate_of_all(kinds)
+        return not self.adaptive or 1 > (1 - rate) * LEAST_GAIN
 
     def count(self, kinds: Sequence[int], limits: Sequence[int]) -> int:
         """How many guesses are best read for each of some rows, which may take no more than their limits.
@@ -75,14 +88,20 @@ class Pace:
             return most
         if not alone:
             return 0
-        rate = prod(self.rate(kind) for kind in kinds)
+        rate = true = self._rate_of_all(kinds)
         best, best_speed, steps = 0, LEAST_GAIN / alone, 1.0
         for count in range(1, most + 1):
-            steps += rate**count
+            steps += true
             speed = steps / (self.cost_s(rows * (1 + count)) + rows * count * self._guess.seconds)
             if speed > best_speed:
                 best, best_speed = count, speed
+            true *= rate
+            if true < NEGLIGIBLE:
+                break
         return best
+
+    def _rate_of_all(self, kinds: Sequence[int]) -> float:
+        return prod(self.rate(kind) for kind in kinds)
 
 
 class Cost:
@@ -97,4 +116,4 @@ class Cost:
     def learn(self, seconds: float, now: int = 0) -> None:
         """Add a measurement."""
         self._latest.append(seconds)
-        self.seconds, self.learnt = median(self._latest), now
+        self.seconds, self.learnt = sorted(self._latest)[len(self._latest) // 2], now

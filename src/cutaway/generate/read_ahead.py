@@ -27,8 +27,8 @@ class Guesses(Protocol):
         """Which kind the next guess will be of, since some are better than others; 0 if there will be none."""
         ...
 
-    def guess(self, samples: Sequence[Sample], counts: Sequence[int]) -> list[list[int]]:
-        """The next tokens of each sample, at most as many as asked for."""
+    def guess(self, samples: Sequence[Sample], count: int) -> list[list[int]]:
+        """The next `count` tokens of each sample, all of whose kinds have just been asked for and are not 0."""
         ...
 
 
@@ -70,12 +70,12 @@ class ReadAhead:
 
         Shapes: -> (B, V)
         """
-        answers = [self._answer(row, token) for row, token in enumerate(tokens)]
-        waiting = [row for row, answer in enumerate(answers) if answer is None]
+        answers = {row: self._answer(row, token) for row, token in enumerate(tokens)}
+        waiting = [row for row, answer in answers.items() if answer is None]
         if waiting:
-            for row, answer in zip(waiting, self._read(waiting, [tokens[row] for row in waiting]), strict=True):
-                answers[row] = answer
-        return np.stack(answers)  # type: ignore[arg-type]  # by now there is one for each
+            answers |= zip(waiting, self._read(waiting, [tokens[row] for row in waiting]), strict=True)
+        rows = [answer for answer in answers.values() if answer is not None]
+        return rows[0][None] if len(rows) == 1 else np.stack(rows)
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep some rows, each at most once: drop the finished."""
@@ -103,38 +103,39 @@ class ReadAhead:
         Shapes: -> (V,) for each of the rows
         """
         new = [[token, *ahead] for token, ahead in zip(tokens, self._ahead(numbers), strict=True)]
-        started = self.clock()
+        started, read = self.clock(), sum(map(len, new))
         logits = self.reader.extend(numbers, new)
-        self.pace.read(sum(map(len, new)), self.clock() - started)
-        for number, after in zip(numbers, logits, strict=True):
-            self._rows[number].logits.extend(after[1:])
-        self.tally.guessed += sum(map(len, new)) - len(new)
+        self.pace.read(read, self.clock() - started)
+        self.tally.guessed += read - len(new)
+        if read > len(new):
+            for number, after in zip(numbers, logits, strict=True):
+                self._rows[number].logits.extend(after[1:])
         return [after[0] for after in logits]
 
     def _ahead(self, numbers: Sequence[int]) -> list[list[int]]:
         """Make a guess for each of some rows; returns what of it is to be read."""
-        rows = [self._rows[number] for number in numbers]
-        room = self.reader.room(numbers)
-        limits = [min(free, row.sample.remaining) - 1 for free, row in zip(room, rows, strict=True)]
+        rows, kinds = [self._rows[number] for number in numbers], []
         for row in rows:
             row.kind = self.guesses.kind(row.sample)
-        count = self.pace.count([row.kind for row in rows], limits)
-        self._unwatched = 0 if count else self._unwatched + 1
-        watched = count or int(self._unwatched >= self.guesses.watch_every)
-        if not watched:
-            return [[] for _ in rows]
-        self._guess(rows, [min(watched, limit) for limit in limits])
+            kinds.append(row.kind)
+        self._unwatched += 1
+        watched = int(self._unwatched >= self.guesses.watch_every)
+        if self.pace.hopeful(kinds):
+            room = self.reader.room(numbers)
+            limits = [min(free, row.sample.remaining) - 1 for free, row in zip(room, rows, strict=True)]
+            count = self.pace.count(kinds, limits)
+        else:
+            count = 0
+        if count or watched:
+            self._guess([row for row in rows if row.kind], count or watched)
         return [list(row.guess)[:count] for row in rows]
 
-    def _guess(self, rows: Sequence[Row], counts: Sequence[int]) -> None:
-        started = self.clock()
-        guesses = self.guesses.guess([row.sample for row in rows], counts)
-        made = sum(map(len, guesses))
-        if made:
-            self.pace.guessed(made, self.clock() - started)
-        self._unwatched = 0
-        for row, guess in zip(rows, guesses, strict=True):
+    def _guess(self, rows: Sequence[Row], count: int) -> None:
+        started, self._unwatched = self.clock(), 0
+        for row, guess in zip(rows, self.guesses.guess([row.sample for row in rows], count), strict=True):
             row.guess.extend(guess)
+        if rows:
+            self.pace.guessed(count * len(rows), self.clock() - started)
 
 
 def reading_ahead(reader: Reads, samples: Sequence[Sample], speculation: Speculation) -> ReadAhead:

@@ -1,8 +1,7 @@
 """Reads sequences into a native model and says what it expects next: `generate/reader.py` over numpy."""
 
 from collections.abc import Sequence
-
-import numpy as np
+from itertools import accumulate
 
 from cutaway.errors import GenerationError
 from cutaway.native.model import FloatArray, NativeModel, check_ids
@@ -59,7 +58,8 @@ class NativeReader:
         for row, new in zip(rows, tokens, strict=True):
             self.rows[row] += new
         counts = [1 if last_only else len(new) for new in tokens]
-        return np.split(self._read(rows, counts), np.cumsum(counts)[:-1])
+        logits, ends = self._read(rows, counts), list(accumulate(counts))
+        return [logits[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
     def room(self, rows: Sequence[int]) -> list[int]:
         """How many tokens each of some rows can be extended by before its window moves, or moves again."""
