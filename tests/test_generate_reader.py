@@ -91,6 +91,55 @@ def test_a_row_whose_window_moves_is_read_afresh_alone(monkeypatch):
     assert shapes == [(3, 8), (2, 1), (1, 5), (3, 1)]
 
 
+@st.composite
+def trials(draw, rows):
+    """Tokens that some rows are read on by, and how many of them are taken back; numbers are cut to what there is."""
+    chosen = draw(st.lists(st.integers(0, rows - 1), min_size=1, max_size=rows, unique=True))
+    tokens = [draw(st.lists(st.integers(0, 270), min_size=1, max_size=5)) for _ in chosen]
+    return chosen, tokens, [draw(st.integers(0, 4)) for _ in chosen]
+
+
+@given(
+    st.lists(st.integers(1, 12), min_size=3, max_size=3), st.lists(trials(3), max_size=6), st.sampled_from(PAST_CONTEXT)
+)
+@settings(max_examples=40)
+def test_rows_are_read_on_by_several_tokens_and_take_some_back(lengths, trials, past_context):
+    with torch.inference_mode():
+        reader = Reader(MODEL, 40, past_context)
+        reader.prefill([prompt_of(length, i) for i, length in enumerate(lengths)])
+        for rows, tokens, forgotten in trials:
+            tokens = [new[:room] for new, room in zip(tokens, reader.room(rows), strict=True)]
+            before = [list(reader.rows[row]) for row in rows]
+            for row, old, new, logits in zip(rows, before, tokens, reader.extend(rows, tokens), strict=True):
+                assert reader.rows[row] == [*old, *new]
+                expected = afresh(MODEL, [[*old, *new[: n + 1]] for n in range(len(new))], past_context)
+                torch.testing.assert_close(logits, expected, rtol=0, atol=1e-11)
+            for row, new, count in zip(rows, tokens, forgotten, strict=True):
+                reader.forget(row, min(count, len(new) - 1))
+        last = reader.decode([1, 2, 3])
+        torch.testing.assert_close(last, afresh(MODEL, reader.rows, past_context), rtol=0, atol=1e-11)
+
+
+@given(st.integers(1, 20), st.lists(st.integers(0, 270), min_size=1, max_size=20), st.integers(0, 20))
+@settings(max_examples=20)
+def test_many_tokens_are_caught_up_with_and_any_number_forgotten(length, tokens, forgotten):
+    with torch.inference_mode():
+        reader = Reader(MODEL, 60)
+        reader.prefill([prompt_of(length)])
+        (caught_up,) = reader.extend([0], [tokens], last_only=True)
+        torch.testing.assert_close(caught_up, afresh(MODEL, reader.rows, "half"), rtol=0, atol=1e-11)
+        reader.forget(0, min(forgotten, length + len(tokens) - 1))
+        torch.testing.assert_close(reader.decode([7]), afresh(MODEL, reader.rows, "half"), rtol=0, atol=1e-11)
+
+
+def test_forgetting_nothing_changes_nothing():
+    with torch.inference_mode():
+        reader = Reader(MODEL, 5)
+        reader.prefill([[1, 2, 3]])
+        reader.forget(0, 0)
+    assert reader.rows == [[1, 2, 3]]
+
+
 def test_states_are_the_final_hidden_states_of_what_was_read_last():
     reader = Reader(MODEL, new_tokens=2)
     with torch.inference_mode():

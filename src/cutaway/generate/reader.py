@@ -72,7 +72,7 @@ class Reader:
 
     def forget(self, row: int, count: int) -> None:
         """Take the last tokens of a row back."""
-        del self.rows[row][-count:]
+        del self.rows[row][len(self.rows[row]) - count :]
         kept = max(0, len(self.rows[row]) - self._starts[row])
         self._cache.truncate([min(kept, held) if i == row else held for i, held in enumerate(self._cache.lengths)])
 
@@ -98,7 +98,7 @@ class Reader:
         Shapes: -> (answers, V) for each, in float32 at least
         """
         new, cache = [self._unread(row) for row in rows], self._cache
-        if len(rows) < len(self.rows):
+        if list(rows) != list(range(len(self.rows))):
             cache = copy.copy(cache)
             cache.select(rows)
         longest = max(len(tokens) for tokens in new)

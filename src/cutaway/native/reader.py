@@ -68,7 +68,7 @@ class NativeReader:
 
     def forget(self, row: int, count: int) -> None:
         """Take the last tokens of a row back."""
-        del self.rows[row][-count:]
+        del self.rows[row][len(self.rows[row]) - count :]
         slot, kept = self._slots[row], max(0, len(self.rows[row]) - self._starts[row])
         self._cache.truncate(slot, min(kept, self._cache.lengths[slot]))
 
