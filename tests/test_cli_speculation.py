@@ -5,7 +5,9 @@ import re
 import pytest
 
 from command_line import mistake, run, tiny
-from cutaway import load
+from cutaway import load, load_generator
+from cutaway.cli import speculation_options
+from cutaway.cli.speculation_options import SpeculationOptions
 from cutaway.cli.writing import Decoding, Writer
 from cutaway.generate import Speculation
 from cutaway.language_model import LanguageModel
@@ -38,6 +40,17 @@ def test_every_way_writes_the_same(way, plain):
 def test_samples_and_json_are_the_same_too():
     options = ["--n", 3, "--temperature", 0.5, "--json"]
     assert text(*options, "--speculate", "lookup") == text(*options, "--speculate", "none")
+
+
+@needs_kernels
+@pytest.mark.parametrize(("parameters", "n", "speculates"), [(30e6, 1, True), (29e6, 1, False), (30e6, 2, False)])
+def test_of_itself_it_guesses_for_one_sample_of_a_large_model(parameters, n, speculates, monkeypatch):
+    monkeypatch.setattr(speculation_options, "num_parameters", lambda config: parameters)
+    decoding, gpt = Decoding(params=SamplingParams(n=n)), load_generator(tiny(), device="cpu")
+    assert (SpeculationOptions().speculation(gpt, decoding) is not None) == speculates
+    assert SpeculationOptions(speculate="none").speculation(gpt, decoding) is None
+    assert SpeculationOptions(speculate="lookup").speculation(gpt, decoding) is not None
+    assert SpeculationOptions().speculation(load(tiny(), device="cpu"), decoding) is None
 
 
 @needs_kernels

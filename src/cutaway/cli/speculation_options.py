@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Group, Parameter
 
+from cutaway.anatomy import num_parameters
 from cutaway.cli.options import refuse_together
 from cutaway.errors import ConfigError
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from cutaway.cli.writing import Decoding
     from cutaway.generate import Speculation
     from cutaway.text_generator import TextGenerator
+
+WORTH_GUESSING_FOR = 30_000_000
+"""Smaller networks are read about as quickly as Python looks up a guess, which then costs some percent of the time
+where it is of no use."""
 
 SPEED = Group("Speed", sort_key=3)
 
@@ -22,8 +27,8 @@ class SpeculationOptions:
     """Guessing what comes next, to read it along; the text does not depend on it."""
 
     speculate: Literal["auto", "lookup", "none"] | None = None
-    """Guess from what was said before: always where that is quicker (lookup), never (none), or for one sample by the
-    native kernels (default auto)."""
+    """Guess from what was said before wherever that is quicker (lookup), never (none), or for one sample of a model of
+    30 million parameters or more by the native kernels (default auto)."""
     draft: str | None = None
     """A smaller model with the same vocabulary that guesses, or the model itself, which then guesses at 4 bits."""
 
@@ -48,7 +53,8 @@ class SpeculationOptions:
 
         if self.draft is not None:
             return Speculation(draft=load_draft(self.draft, gpt).model, most=4)
-        safe = isinstance(gpt.model, NativeModel) and decoding.params.n == 1 and not decoding.searches
+        large = num_parameters(gpt.config) >= WORTH_GUESSING_FOR
+        safe = large and isinstance(gpt.model, NativeModel) and decoding.params.n == 1 and not decoding.searches
         return Speculation() if self.speculate == "lookup" or (safe and self.speculate != "none") else None
 
 
