@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cutaway.errors import GenerationError
-from cutaway.generate.reading import Network, Reads, reader_of
+from cutaway.generate.reading import Network, reader_of
 from cutaway.generate.sample import Sample
 
 
@@ -29,10 +29,13 @@ class Draft:
                 f"a draft with a vocabulary of {known:,} cannot guess among {needed:,} tokens; "
                 "take a model with the same tokenizer"
             )
-        self.model, self.samples = model, list(samples)
+        self.samples = list(samples)
         self._read: dict[Sample, list[int]] = {sample: [] for sample in samples}
         """What the draft has read behind each prompt, guesses included."""
-        self._started: Reads | None = None
+        prompts = {sample.prompt: sample.prompt_ids for sample in samples}
+        self._reader = reader_of(model, samples[0].params)
+        self._reader.prefill(list(prompts.values()))
+        self._reader.select([list(prompts).index(sample.prompt) for sample in samples])
 
     def kind(self, sample: Sample) -> int:
         """All guesses of a draft are of one kind."""
@@ -67,16 +70,6 @@ class Draft:
             self._read[sample] += tokens
         rows = [self.samples.index(sample) for sample in samples]
         return [logits[0] for logits in self._reader.extend(rows, new, last_only=True)]
-
-    @property
-    def _reader(self) -> Reads:
-        """The draft's reader, which reads the prompts when the first guess is asked for."""
-        if self._started is None:
-            prompts = {sample.prompt: sample.prompt_ids for sample in self.samples}
-            self._started = reader_of(self.model, self.samples[0].params)
-            self._started.prefill(list(prompts.values()))
-            self._started.select([list(prompts).index(sample.prompt) for sample in self.samples])
-        return self._started
 
 
 def agreeing(one: Sequence[int], other: Sequence[int]) -> int:

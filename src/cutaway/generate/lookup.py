@@ -1,6 +1,6 @@
 """Guesses from the text itself: what followed the last time that the same tokens were said.
 
-Source: Saxena 2023, "Prompt Lookup Decoding"; the same with a model's own words is common practice since.
+Source: Saxena 2023, "Prompt Lookup Decoding".
 """
 
 from collections.abc import Sequence

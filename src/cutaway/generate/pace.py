@@ -34,7 +34,7 @@ class Pace:
         self.most, self.adaptive = most, adaptive
         self._readings = 0
         self._costs: dict[int, Cost] = {}
-        self._guess = Cost()
+        self._guesses: deque[float] = deque(maxlen=SAMPLES)
         self._rates = {0: 0.0}
 
     def saw(self, kind: int, right: bool) -> None:
@@ -53,7 +53,7 @@ class Pace:
 
     def guessed(self, tokens: int, seconds: float) -> None:
         """Learn how long it took to guess so many tokens."""
-        self._guess.learn(seconds / tokens)
+        self._guesses.append(seconds / tokens)
 
     def rate(self, kind: int) -> float:
         """How often guesses of a kind came true of late, from 0 to 1; 0 for none at all."""
@@ -89,10 +89,12 @@ class Pace:
         if not alone:
             return 0
         rate = true = self._rate_of_all(kinds)
+        # Now and then a guess takes longer because its draft has to catch up; the quickest tells the cost of going on.
+        guess_s = rows * min(self._guesses, default=0.0)
         best, best_speed, steps = 0, LEAST_GAIN / alone, 1.0
         for count in range(1, most + 1):
             steps += true
-            speed = steps / (self.cost_s(rows * (1 + count)) + rows * count * self._guess.seconds)
+            speed = steps / (self.cost_s(rows * (1 + count)) + count * guess_s)
             if speed > best_speed:
                 best, best_speed = count, speed
             true *= rate
@@ -113,7 +115,7 @@ class Cost:
         """When it was last measured, by the number of readings."""
         self._latest: deque[float] = deque(maxlen=SAMPLES)
 
-    def learn(self, seconds: float, now: int = 0) -> None:
+    def learn(self, seconds: float, now: int) -> None:
         """Add a measurement."""
         self._latest.append(seconds)
         self.seconds, self.learnt = sorted(self._latest)[len(self._latest) // 2], now
