@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cutaway.text_generator import TextGenerator
 
 WORTH_GUESSING_FOR = 30_000_000
-"""Smaller networks are read about as quickly as Python looks up a guess, which then costs some percent of the time
-where it is of no use."""
+"""Parameters from which on `auto` guesses, on the native kernels, which give the same bits. A smaller network is read
+about as quickly as Python looks up a guess, which then costs some percent of the time where it is of no use."""
 
 SPEED = Group("Speed", sort_key=3)
 
@@ -27,8 +27,7 @@ class SpeculationOptions:
     """Guessing what comes next, to read it along; the text does not depend on it."""
 
     speculate: Literal["auto", "lookup", "none"] | None = None
-    """Guess from what was said before wherever that is quicker (lookup), never (none), or for one sample of a model of
-    30 million parameters or more by the native kernels (default auto)."""
+    """Guess by looking up what was said before, not at all, or only for one text of a large model (default auto)."""
     draft: str | None = None
     """A smaller model with the same vocabulary that guesses, or the model itself, which then guesses at 4 bits."""
 

@@ -16,7 +16,12 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Speculation:
-    """Guess what will be said next and read it along, where that promises to be quicker; no text changes by it.
+    """Guess what will be said next and read it along, where that promises to be quicker.
+
+    A guess counts only where it is the very token that the sample then chooses, with its own random number, from the
+    logits that the model gives there; so the text, and not only its distribution, is what it would be without. The
+    native kernels give the same bits. PyTorch rounds in float32 a little differently when it reads several tokens at
+    once, which changes a drawn token in some thousands, as it does between batches of different sizes.
 
     Raises: GenerationError when a value is out of range.
     """
