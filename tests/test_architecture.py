@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "cutaway"
 
 FLOORS = {
     "errors": 1,
-    **dict.fromkeys(["config", "atomic_file", "machine"], 2),
+    **dict.fromkeys(["config", "atomic_file", "machine", "window"], 2),
     **dict.fromkeys(["tokenizer", "cache", "sampling", "data", "anatomy", "plots", "pages"], 3),
     **dict.fromkeys(["model", "native", "labelled"], 4),
     **dict.fromkeys(["weights", "generate"], 5),

@@ -130,6 +130,20 @@ def test_selected_copies_go_their_own_ways():
     assert keys[:, 0, :, 0].tolist() == [[0, 10, 5], [0, 10, 6]]
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True))
+def test_a_part_is_read_on_apart_and_put_back(rows):
+    cache, part = filled(4, 3), filled(4, 3)
+    part.select(rows)
+    part.append(1, part.positions(2), torch.full((len(rows), 3, 2, 4), 7.0), torch.full((len(rows), 3, 2, 4), 8.0))
+    part.advance(2)
+    cache.put(rows, part)
+    assert cache.lengths == [5 if row in rows else 3 for row in range(4)]
+    assert torch.equal(cache.keys[:, rows], part.keys)
+    assert torch.equal(cache.values[:, rows], part.values)
+    others = [row for row in range(4) if row not in rows]
+    assert torch.equal(cache.keys[:, others], filled(4, 3).keys[:, others])
+
+
 @pytest.mark.parametrize("rows", [[], [3], [0, -1]])
 def test_rows_that_do_not_exist_cannot_be_selected(rows):
     cache = filled(3, 4)

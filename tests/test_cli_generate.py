@@ -225,8 +225,9 @@ def test_help_states_the_defaults_that_hold(options):
         flag = f"--{field.name.replace('_', '-')} "
         told = re.search(re.escape(flag) + r"(?:(?! --[a-z]).)*?\(default (\w[\w.]*)", help_text, re.DOTALL)
         if told and field.name != "contrastive_alpha":
-            value = {"no": 0.0}.get(told[1].rstrip(".")) if not told[1][0].isdigit() else float(told[1].rstrip("."))
-            assert value == float(sources[field.name]), field.name
+            word = told[1].rstrip(".")
+            value = float(word) if word[0].isdigit() else {"no": False}.get(word, word)
+            assert value == sources[field.name], field.name
 
 
 def test_every_sampling_parameter_is_an_option():

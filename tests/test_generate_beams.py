@@ -10,6 +10,7 @@ from cutaway.errors import GenerationError
 from cutaway.generate import beam_search, generate
 from cutaway.generate.beams import BeamSearch, consecutive
 from cutaway.sampling import BeamParams, SamplingParams
+from cutaway.window import Window
 from tiny import EOT, TOKENIZER, prompt_of, tiny_model, twins
 
 
@@ -90,7 +91,8 @@ def test_one_beam_is_greedy(seed):
 
 def logprobs_after(model, ids):
     with torch.inference_mode():
-        return model(torch.tensor([ids[-model.config.block_size :]]))[0][0, -1].log_softmax(dim=-1).tolist()
+        window = ids[Window(block_size=model.config.block_size).start(len(ids)) :]
+        return model(torch.tensor([window]))[0][0, -1].log_softmax(dim=-1).tolist()
 
 
 def everything(model, prompt, end, max_tokens, tokens=(), total=0.0):

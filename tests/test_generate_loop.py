@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cutaway.errors import GenerationError
 from cutaway.generate import generate, stream
 from cutaway.sampling import SamplingParams, draw, penalize, truncate, uniforms
+from cutaway.window import PAST_CONTEXT
 from tiny import EOT, TOKENIZER, prompt_of, tiny_model, twins
 
 GREEDY = SamplingParams(temperature=0, max_tokens=12, ignore_eot=True)
@@ -72,17 +73,28 @@ def test_greedy_with_every_penalty_equals_transformers():
     assert tokens(model, [prompt], params) == [[expected[0, 6:].tolist()]]
 
 
+def in_window(ids, block_size, past_context):
+    """The newest tokens, as many as the rule leaves: at most `block_size`, or what halving a full window leaves."""
+    kept = []
+    for token in ids:
+        kept = [*kept, token]
+        if len(kept) > block_size:
+            kept = kept[1:] if past_context == "slide" else kept[max(1, block_size // 2) :]
+    return kept
+
+
 def by_hand(model, prompt, params, sample=0):
-    """The obvious loop: no cache, no batch, the last `block_size` tokens read afresh for every new one."""
+    """The obvious loop: no cache, no batch, the whole window read afresh for every new token."""
     ids, numbers = list(prompt), uniforms(params.seed or 0, sample)
     for _ in range(params.max_tokens):
         with torch.inference_mode():
-            logits = model(torch.tensor([ids[-model.config.block_size :]]))[0][0, -1]
+            logits = model(torch.tensor([in_window(ids, model.config.block_size, params.past_context)]))[0][0, -1]
         logits = penalize(logits, params, prompt, ids[len(prompt) :])
         ids.append(int(logits.argmax()) if params.greedy else draw(truncate(logits, params), next(numbers)))
     return ids[len(prompt) :]
 
 
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
 @pytest.mark.parametrize("params", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize(
@@ -90,18 +102,29 @@ def by_hand(model, prompt, params, sample=0):
     [[1], [5], [7], [8], [20], [3, 3], [8, 8], [1, 4, 6], [2, 8, 5], [3, 9, 30], [12, 9]],
     ids=str,
 )
-def test_batches_of_any_lengths_equal_the_obvious_loop_within_and_past_the_context(lengths, dtype, params):
-    model = tiny_model(1, block_size=8, dtype=dtype)
+def test_batches_of_any_lengths_equal_the_obvious_loop_within_and_past_the_context(
+    lengths, dtype, params, past_context
+):
+    model, params = tiny_model(1, block_size=8, dtype=dtype), params.replace(past_context=past_context)
     prompts = [prompt_of(length, seed) for seed, length in enumerate(lengths)]
     assert tokens(model, prompts, params) == [[by_hand(model, prompt, params)] for prompt in prompts]
 
 
-def test_past_the_context_only_the_last_block_counts():
-    model = tiny_model(2, block_size=8)
-    ending = prompt_of(8)
-    prompts = [prompt_of(5, 1) + ending, prompt_of(9, 2) + ending]
-    one, other = tokens(model, prompts, GREEDY)
+@pytest.mark.parametrize(("past_context", "seen"), [("slide", 8), ("half", 5)])
+def test_past_the_context_only_the_window_counts(past_context, seen):
+    model, ending = tiny_model(2, block_size=8), prompt_of(seen)
+    prompts = [prompt_of(13 - seen, 1) + ending, prompt_of(17 - seen, 2) + ending]
+    one, other = tokens(model, prompts, GREEDY.replace(past_context=past_context))
     assert one == other
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.sampled_from(PAST_CONTEXT))
+@settings(max_examples=10)
+def test_a_text_goes_on_in_the_same_way_from_anywhere_in_it(length, written, past_context):
+    model, prompt = tiny_model(1, block_size=8), prompt_of(length)
+    params = GREEDY.replace(max_tokens=written + 5, past_context=past_context)
+    whole = tokens(model, [prompt], params)[0][0]
+    assert tokens(model, [prompt + whole[:written]], params.replace(max_tokens=5))[0][0] == whole[written:]
 
 
 @given(st.data())

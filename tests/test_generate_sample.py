@@ -154,3 +154,23 @@ def test_samples_with_one_seed_differ_by_their_index_alone():
 
     assert run(1, 0) == run(1, 0)
     assert len({tuple(run(seed, number)) for seed in range(3) for number in range(3)}) == 9
+
+
+@given(st.integers(0, 2**32), st.lists(st.integers(0, 6), min_size=1, max_size=20), st.sampled_from([0, 1.0]))
+def test_what_it_foresees_is_what_it_then_chooses_and_looking_ahead_changes_nothing(seed, looks, temperature):
+    rows = np.random.default_rng(seed).normal(size=(len(looks) + 7, TOKENIZER.n_vocab))
+    params = SamplingParams(temperature=temperature, repetition_penalty=1.5, max_tokens=100, ignore_eot=True)
+    plain, looking = (Sample([0], params, TOKENIZER, seed=seed) for _ in range(2))
+    expected = [plain.step(row).token for row in rows]
+    for n, ahead in enumerate(looks):
+        first = []
+        for i in range(ahead):
+            first.append(looking.foresee(rows[n + i], first))
+        assert first == expected[n : n + ahead]
+        assert looking.step(rows[n]).token == expected[n]
+
+
+def test_what_remains_is_counted_down():
+    sample = Sample([0], SamplingParams(max_tokens=3), TOKENIZER, seed=0)
+    sample.step(FLAT)
+    assert sample.remaining == 2

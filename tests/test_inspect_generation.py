@@ -7,6 +7,7 @@ from torch.testing import assert_close
 from cutaway.errors import GenerationError, InspectionError
 from cutaway.inspect import ablate_heads, all_names, trace, trace_generation
 from cutaway.language_model import LanguageModel
+from cutaway.window import Window
 from tiny import TOKENIZER, prompt_of, tiny_model
 
 GPT = LanguageModel(tiny_model(), TOKENIZER, "tiny")
@@ -43,17 +44,18 @@ def test_a_step_knows_its_queries_and_keys():
     assert len(last.pieces) == 10
 
 
-def test_past_the_context_every_step_is_the_trace_of_its_window():
-    prompt = prompt_of(31)
-    made = list(trace_generation(GPT, prompt, ["pattern", "ln_f"], **OPTIONS))
+@pytest.mark.parametrize(("past_context", "starts"), [("slide", [0, 31, 0, 0, 0]), ("half", [0, 31, 0, 17, 18])])
+def test_past_the_context_every_step_is_the_trace_of_its_window(past_context, starts):
+    prompt, rule = prompt_of(31), Window(block_size=32, past_context=past_context)
+    made = list(trace_generation(GPT, prompt, ["pattern", "ln_f"], past_context=past_context, **OPTIONS))
     text = [*prompt, *(step.token for step, _ in made)]
     for number, (_, traced) in enumerate(made):
-        window = tuple(text[: 31 + number][-32:])
+        window = tuple(text[rule.start(31 + number) : 31 + number])
         assert traced.ids == window
         expected = trace(GPT, window, ["pattern", "ln_f"])
         assert_close(traced["ln_f"], expected["ln_f"][traced.start :], rtol=0, atol=1e-10)
         assert_close(traced["h.1.pattern"], expected["h.1.pattern"][:, traced.start :], rtol=0, atol=1e-10)
-    assert [traced.start for _, traced in made] == [0, 31, 0, 0, 0]
+    assert [traced.start for _, traced in made] == starts
 
 
 def test_what_is_traced_can_go_into_computations_with_gradients():

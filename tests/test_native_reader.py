@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cutaway.config import GPTConfig
 from cutaway.errors import GenerationError
@@ -11,6 +13,7 @@ from cutaway.sampling import SamplingParams
 from cutaway.weights.load import load_model
 from cutaway.weights.native import load_native
 from cutaway.weights.tokenizer import load_tokenizer
+from cutaway.window import PAST_CONTEXT
 from native_models import native_model, needs_kernels, plain_model, tokens_of
 
 pytestmark = needs_kernels
@@ -22,16 +25,20 @@ CONFIG = GPTConfig(block_size=12, vocab_size=50, n_layer=2, n_head=3, n_embd=24)
 def readers():
     model = plain_model(CONFIG)
     native = native_model(model, threads=2)
-    return lambda new_tokens: (NativeReader(native, new_tokens), Reader(model, new_tokens))
+    return lambda new_tokens, past_context="half": (
+        NativeReader(native, new_tokens, past_context),
+        Reader(model, new_tokens, past_context),
+    )
 
 
 def assert_same(got, expected):
     np.testing.assert_allclose(got, expected.numpy(), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
 @torch.inference_mode()
-def test_unequal_prompts_are_read_and_continued_past_the_context(readers):
-    native, plain = readers(20)
+def test_unequal_prompts_are_read_and_continued_past_the_context(past_context, readers):
+    native, plain = readers(20, past_context)
     prompts = [tokens_of(CONFIG, length, seed=length) for length in (1, 12, 5, 15)]
     assert_same(native.prefill(prompts), plain.prefill(prompts))
     for step in range(12):
@@ -50,6 +57,35 @@ def test_rows_are_repeated_reordered_and_dropped(readers):
         assert native.rows == plain.rows
         tokens = tokens_of(CONFIG, len(rows), seed=100 + step)
         assert_same(native.decode(tokens), plain.decode(tokens))
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=2, max_size=2),
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(0, 9)), max_size=6),
+    st.sampled_from(PAST_CONTEXT),
+)
+@settings(max_examples=20)
+def test_tokens_are_read_on_trial_and_taken_back(readers, lengths, trials, past_context):
+    native, plain = readers(60, past_context)
+    prompts = [tokens_of(CONFIG, length, seed=length) for length in lengths]
+    with torch.inference_mode():
+        assert_same(native.prefill(prompts), plain.prefill(prompts))
+        for step, (one, other, forgotten) in enumerate(trials):
+            assert native.room([0, 1]) == plain.room([0, 1])
+            counts = [min(wanted, room) for wanted, room in zip((one, other), native.room([0, 1]), strict=True)]
+            tokens = [tokens_of(CONFIG, count, seed=step) for count in counts]
+            for got, expected in zip(
+                native.extend([1, 0], tokens[::-1]), plain.extend([1, 0], tokens[::-1]), strict=True
+            ):
+                assert_same(got, expected)
+            for reader in (native, plain):
+                reader.forget(step % 2, forgotten % counts[step % 2])
+        assert native.rows == plain.rows
+        long = tokens_of(CONFIG, 20)
+        assert_same(native.extend([0], [long], last_only=True)[0], plain.extend([0], [long], last_only=True)[0])
+        for reader in (native, plain):
+            reader.forget(0, 15)
+        assert_same(native.decode([1, 2]), plain.decode([1, 2]))
 
 
 @pytest.mark.parametrize("prompts", [[], [[1], []]])

@@ -92,6 +92,13 @@ class KVCache:
             raise GenerationError(f"a cache with rows of {self.lengths} tokens cannot be cut to {list(lengths)}")
         self.lengths = list(lengths)
 
+    def put(self, rows: Sequence[int], part: "KVCache") -> None:
+        """Replace some rows by those of another cache with as much room: a part of this one that was read on apart."""
+        index = torch.tensor(rows, device=self.keys.device)
+        self.keys[:, index], self.values[:, index] = part.keys, part.values
+        for row, length in zip(rows, part.lengths, strict=True):
+            self.lengths[row] = length
+
     def select(self, rows: Sequence[int]) -> None:
         """Make row i a copy of the old row `rows[i]`: repeat it for samples, reorder beams, drop the finished.
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from cutaway import generate as decoding
 from cutaway.config import GPTConfig
 from cutaway.errors import GenerationError
-from cutaway.generate import Generation, Network, Step
+from cutaway.generate import Generation, Network, Speculation, Step
 from cutaway.sampling import SamplingParams
 from cutaway.tokenizer import AnyTokenizer
 
@@ -42,21 +42,40 @@ class TextGenerator:
             )
         return [self.tokenizer.eot]
 
-    def generate(self, prompt: Prompt, params: SamplingParams | None = None, **changes: Any) -> Generation:
+    def generate(
+        self,
+        prompt: Prompt,
+        params: SamplingParams | None = None,
+        speculation: Speculation | None = None,
+        **changes: Any,
+    ) -> Generation:
         """Continue a prompt: `gpt.generate("Once upon a time", temperature=0.7, n=3)`.
+
+        With `speculation=Speculation()` it may be quicker, and says the same.
 
         Raises: GenerationError for an unknown or impossible parameter, or an unreadable prompt.
         """
-        return self.generate_batch([prompt], params, **changes)[0]
+        return self.generate_batch([prompt], params, speculation, **changes)[0]
 
     def generate_batch(
-        self, prompts: Sequence[Prompt], params: SamplingParams | None = None, **changes: Any
+        self,
+        prompts: Sequence[Prompt],
+        params: SamplingParams | None = None,
+        speculation: Speculation | None = None,
+        **changes: Any,
     ) -> list[Generation]:
         """Continue several prompts of any lengths together; each gives what it would give alone."""
         chosen = (params or SamplingParams()).replace(**changes)
-        return decoding.generate(self.model, self.tokenizer, [self.ids(prompt) for prompt in prompts], chosen)
+        ids = [self.ids(prompt) for prompt in prompts]
+        return decoding.generate(self.model, self.tokenizer, ids, chosen, speculation)
 
-    def stream(self, prompt: Prompt, params: SamplingParams | None = None, **changes: Any) -> Iterator[Step]:
+    def stream(
+        self,
+        prompt: Prompt,
+        params: SamplingParams | None = None,
+        speculation: Speculation | None = None,
+        **changes: Any,
+    ) -> Iterator[Step]:
         """Continue a prompt and yield each token as it comes; `step.text` is what can be shown."""
         chosen = (params or SamplingParams()).replace(**changes)
-        return decoding.stream(self.model, self.tokenizer, [self.ids(prompt)], chosen)
+        return decoding.stream(self.model, self.tokenizer, [self.ids(prompt)], chosen, speculation)

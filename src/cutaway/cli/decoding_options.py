@@ -55,6 +55,8 @@ class SamplingOptions:
     """Id of a token that ends a sample; may be given several times."""
     ignore_eot: Flag = False
     """Go on after <|endoftext|>."""
+    past_context: Literal["half", "slide"] | None = None
+    """When the context is full, forget its older half, or at every token the oldest, which is slow (default half)."""
     seed: Count | None = None
     """The same seed gives the same text (default: a new one each time)."""
     n: Count | None = None

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cutaway.cli import conversation, loading, source_text, terminal, writing
 from cutaway.cli.decoding_options import SamplingOptions, SearchOptions, refuse_contradictions
 from cutaway.cli.options import OUTPUT, Flag, ModelOptions
+from cutaway.cli.speculation_options import SpeculationOptions
 from cutaway.errors import ConfigError
 
 
@@ -24,7 +25,7 @@ class GenerateOutput:
     json: Flag = False
     """Print prompt, tokens, log-probabilities and how each sample ended, as JSON."""
     verbose: Flag = False
-    """Say on stderr how fast it was, and the seed."""
+    """Say on stderr how fast it was, how many guesses came true, and the seed."""
 
 
 def generate(
@@ -34,6 +35,7 @@ def generate(
     model: ModelOptions | None = None,
     sampling: SamplingOptions | None = None,
     search: SearchOptions | None = None,
+    speculation: SpeculationOptions | None = None,
     output: GenerateOutput | None = None,
 ) -> None:
     """Continue a text, and show it as it is written.
@@ -43,6 +45,8 @@ def generate(
     model, output = model or ModelOptions(), output or GenerateOutput()
     # Everything that can be wrong is looked at before the model is loaded, which takes seconds.
     decoding = prepare(sampling or SamplingOptions(), search or SearchOptions())
+    speculation = speculation or SpeculationOptions()
+    speculation.refuse_contradictions(decoding)
     text = source_text.read_text(prompt, output.file)
     if text is None and output.json:
         raise ConfigError("--json needs a prompt; give one as an argument, with --file, or through a pipe")
@@ -50,7 +54,8 @@ def generate(
         text = source_text.without_final_newline(text)
 
     gpt = loading.load(model) if decoding.searches else loading.load_generator(model)
-    writer = writing.Writer(gpt, decoding, special=output.special, verbose=output.verbose)
+    ahead = speculation.speculation(gpt, decoding)
+    writer = writing.Writer(gpt, decoding, ahead, special=output.special, verbose=output.verbose)
     if text is None:
         conversation.converse(writer)
     elif output.json:

@@ -1,5 +1,6 @@
 """Texts as they are written: token by token, or several at once."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from cutaway.cli.table import Column, print_table
 from cutaway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cutaway.generate import Completion, Generation
+    from cutaway.generate import Completion, Generation, Speculation
     from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
     from cutaway.text_generator import TextGenerator
 
@@ -43,9 +44,16 @@ class Writer:
     """A model that writes to the terminal."""
 
     def __init__(
-        self, gpt: "TextGenerator", decoding: Decoding, *, special: bool = False, verbose: bool = False
+        self,
+        gpt: "TextGenerator",
+        decoding: Decoding,
+        speculation: "Speculation | None" = None,
+        *,
+        special: bool = False,
+        verbose: bool = False,
     ) -> None:
-        self.gpt, self.decoding, self.special, self.verbose = gpt, decoding, special, verbose
+        self.gpt, self.decoding, self.speculation = gpt, decoding, speculation
+        self.special, self.verbose = special, verbose
         check_tokens(decoding.params, gpt.config.vocab_size)
 
     def write(self, prompt: str) -> None:
@@ -58,10 +66,10 @@ class Writer:
 
     def stream(self, prompt: str) -> None:
         """Show a continuation as it comes, and end the line."""
-        params = self._seeded()
+        params = self._begin()
         started, arrivals = time.perf_counter(), []
         try:
-            for step in self.gpt.stream(self.ids(prompt), params):
+            for step in self.gpt.stream(self.ids(prompt), params, self.speculation):
                 arrivals.append(time.perf_counter() - started)
                 terminal.write(terminal.harmless(step.text))
         finally:
@@ -71,7 +79,7 @@ class Writer:
 
     def generation(self, prompt: str) -> "Generation":
         """The finished samples."""
-        params, started = self._seeded(), time.perf_counter()
+        params, started = self._begin(), time.perf_counter()
         made = self._decode(self.ids(prompt), params)
         self._report(params, sum(len(sample.tokens) for sample in made.samples), time.perf_counter() - started)
         return made
@@ -82,7 +90,7 @@ class Writer:
 
     def _decode(self, ids: Sequence[int], params: "SamplingParams") -> "Generation":
         if not self.decoding.searches:
-            return self.gpt.generate(ids, params)
+            return self.gpt.generate(ids, params, self.speculation)
         from cutaway.language_model import LanguageModel
 
         assert isinstance(self.gpt, LanguageModel), "the command loads what its decoding takes"
@@ -90,9 +98,13 @@ class Writer:
             return self.gpt.beam_search(ids, self.decoding.beams, params)
         return self.gpt.contrastive_search(ids, self.decoding.contrastive, params)
 
-    def _seeded(self) -> "SamplingParams":
+    def _begin(self) -> "SamplingParams":
+        """The parameters with a seed; guesses are counted from here on."""
+        from cutaway.generate import Tally
         from cutaway.sampling import fresh_seed
 
+        if self.speculation is not None:
+            self.speculation = dataclasses.replace(self.speculation, tally=Tally())
         params = self.decoding.params
         return params if params.seed is not None else params.replace(seed=fresh_seed())
 
@@ -119,8 +131,10 @@ class Writer:
             return
         first = "" if ttft_s is None else f", first after {1000 * ttft_s:.0f} ms"
         seed = f", seed {params.seed}" if self.decoding.draws else ""
+        tally = self.speculation.tally if self.speculation else None
+        guesses = f", {tally.right} of {tally.guessed} guesses right" if tally and tally.guessed else ""
         tokens_per_s = tokens / max(elapsed_s, 1e-9)
-        terminal.notice(f"{tokens} tokens in {elapsed_s:.2f} s ({tokens_per_s:.1f} tokens/s){first}{seed}")
+        terminal.notice(f"{tokens} tokens in {elapsed_s:.2f} s ({tokens_per_s:.1f} tokens/s){first}{guesses}{seed}")
 
 
 def check_tokens(params: "SamplingParams", vocab_size: int) -> None:

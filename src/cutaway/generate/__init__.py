@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cutaway.generate.loop import generate, stream
     from cutaway.generate.reading import Network
     from cutaway.generate.scoring import Prediction, TokenScore, score
+    from cutaway.generate.speculation import Speculation, Tally
     from cutaway.generate.templates import few_shot, question_answering, tldr
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "Generation",
     "Network",
     "Prediction",
+    "Speculation",
     "Step",
+    "Tally",
     "TokenScore",
     "beam_search",
     "contrastive_search",
@@ -39,6 +42,7 @@ _MODULE_OF = {
     **dict.fromkeys(["Completion", "Generation", "Step"], "completion"),
     **dict.fromkeys(["generate", "stream"], "loop"),
     **dict.fromkeys(["Prediction", "TokenScore", "score"], "scoring"),
+    **dict.fromkeys(["Speculation", "Tally"], "speculation"),
     **dict.fromkeys(["few_shot", "question_answering", "tldr"], "templates"),
 }
 

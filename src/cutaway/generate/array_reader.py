@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cutaway.generate.reader import Reader
 from cutaway.model import GPT
+from cutaway.window import PastContext
 
 
 class ArrayReader:
@@ -16,8 +17,8 @@ class ArrayReader:
     That is one copy a step from wherever the model is; besides, numpy sorts a vocabulary ten times faster than torch.
     """
 
-    def __init__(self, model: GPT, new_tokens: int) -> None:
-        self._reader = Reader(model, new_tokens)
+    def __init__(self, model: GPT, new_tokens: int, past_context: PastContext = "half") -> None:
+        self._reader = Reader(model, new_tokens, past_context)
 
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[Sequence[int]]) -> NDArray[Any]:
@@ -36,6 +37,24 @@ class ArrayReader:
         Shapes: -> (B, V)
         """
         return self._reader.decode(tokens).numpy(force=True)
+
+    @torch.inference_mode()
+    def extend(
+        self, rows: Sequence[int], tokens: Sequence[Sequence[int]], *, last_only: bool = False
+    ) -> list[NDArray[Any]]:
+        """Read further tokens of some rows, and return the logits after each of them, or after the last alone.
+
+        Shapes: -> (T, V) for each of the rows, or (1, V)
+        """
+        return [logits.numpy(force=True) for logits in self._reader.extend(rows, tokens, last_only=last_only)]
+
+    def room(self, rows: Sequence[int]) -> list[int]:
+        """How many tokens each of some rows can be extended by before its window moves, or moves again."""
+        return self._reader.room(rows)
+
+    def forget(self, row: int, count: int) -> None:
+        """Take the last tokens of a row back."""
+        self._reader.forget(row, count)
 
     @torch.inference_mode()
     def select(self, rows: Sequence[int]) -> None:

@@ -87,7 +87,7 @@ class BeamSearch:
                 f"n={params.n} results cannot come from beams={beams.beams}; ask for that many at most"
             )
         self.tokenizer, self.params, self.beams = tokenizer, params, beams
-        self.reader = Reader(model, params.max_tokens)
+        self.reader = Reader(model, params.max_tokens, params.past_context)
         self.ends = stop_tokens(params, tokenizer)
         self.groups = [BeamGroup(beams.beams // beams.groups, beams) for _ in range(beams.groups)]
 

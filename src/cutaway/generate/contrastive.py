@@ -28,7 +28,7 @@ def contrastive_search(
 
     Raises: GenerationError for a prompt that the model cannot read, or bans that leave nothing.
     """
-    reader = Reader(model, params.max_tokens)
+    reader = Reader(model, params.max_tokens, params.past_context)
     logits = reader.prefill([prompt])[0]
     context = reader.states[0]
     sample = Sample(prompt, params.replace(temperature=0), tokenizer, seed=0)

@@ -1,5 +1,6 @@
 """A sample in the making: its tokens, its random numbers, its text, and whether it has ended."""
 
+from collections import deque
 from collections.abc import Sequence
 
 from cutaway.generate.completion import FinishReason, Step
@@ -39,17 +40,42 @@ class Sample:
         self.generated: list[int] = []
         self.finish_reason: FinishReason | None = None
         self._ends = stop_tokens(params, tokenizer)
-        self._n_vocab = tokenizer.n_vocab
+        self.n_vocab = tokenizer.n_vocab
         self._uniforms = uniforms(seed, sample)
+        self._foreseen: deque[float] = deque()
+        """Random numbers that have been looked at, but not used."""
         self._decoder = tokenizer.stream()
         self._stops = StopTexts(params.stop)
+
+    @property
+    def remaining(self) -> int:
+        """How many tokens it may still say."""
+        return self.params.max_tokens - len(self.generated)
 
     def step(self, logits: Array) -> Step:
         """Choose the next token from its logits.
 
         Shapes: (V,)
         """
-        return self.take(self._choose(logits), logits)
+        token = self.foresee(logits)
+        if self._foreseen:
+            self._foreseen.popleft()
+        return self.take(token, logits)
+
+    def foresee(self, logits: Array, first: Sequence[int] = ()) -> int:
+        """The token that it would choose from these logits, once it has said the tokens `first`; nothing changes.
+
+        Shapes: (V,)
+        """
+        said = [*self.generated, *first] if first else self.generated
+        # Checkpoints may pad the vocabulary for speed; an id that is no token is never chosen.
+        logits = penalize(logits[: self.n_vocab], self.params, self.prompt_ids, said)
+        if self.params.greedy:
+            return most_likely(logits)
+        check_possible(logits)
+        while len(self._foreseen) <= len(first):
+            self._foreseen.append(next(self._uniforms))
+        return draw(truncate(logits, self.params), self._foreseen[len(first)])
 
     def take(self, token: int, logits: Array) -> Step:
         """Add a token that was chosen, here or elsewhere, from these logits.
@@ -66,14 +92,6 @@ class Sample:
             top_logprobs=most_likely_logprobs(logits, self.params.logprobs) if self.params.logprobs else {},
             finish_reason=self.finish_reason,
         )
-
-    def _choose(self, logits: Array) -> int:
-        # Checkpoints may pad the vocabulary for speed; an id that is no token is never chosen.
-        logits = penalize(logits[: self._n_vocab], self.params, self.prompt_ids, self.generated)
-        if self.params.greedy:
-            return most_likely(logits)
-        check_possible(logits)
-        return draw(truncate(logits, self.params), next(self._uniforms))
 
     def _show(self, token: int) -> str:
         """The text that this token makes certain; also notices the end."""

@@ -28,7 +28,8 @@ def trace_generation(
     """Continue a prompt and yield each new token with the trace of the forward that chose it.
 
     The first trace is that of the prompt. Each later one is that of a single token, the one before the chosen; its
-    patterns have one query and all keys so far. Past the context the whole window is read, and traced, each time.
+    patterns have one query and all keys so far. Where the window has moved, past the context, all of it is read and
+    traced.
 
     Raises: InspectionError for an unknown name, for `logits`, and for more than one sample; GenerationError for an
         unreadable prompt or an impossible parameter.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from cutaway.errors import GenerationError, did_you_mean
+from cutaway.window import PAST_CONTEXT, PastContext
 
 MAX_SAMPLES = 1024
 MAX_LOGPROBS = 100
@@ -55,6 +56,9 @@ class SamplingParams:
     """Token ids that end a sample, besides `<|endoftext|>`."""
     ignore_eot: bool = False
     """Go on after `<|endoftext|>`."""
+    past_context: PastContext = "half"
+    """What a text forgets when the context is full: its older half, all at once, or (`slide`) its oldest token, at
+    every token, which is many times slower."""
     seed: int | None = None
     """Fixes the random numbers: the same seed gives the same text, alone or in a batch. None draws one."""
     n: int = 1
@@ -112,6 +116,8 @@ class SamplingParams:
         for token, bias in self.logit_bias.items():
             check_count("logit_bias", token, 0, 1 << 24)
             check_number(f"logit_bias of token {token}", bias, -1000, 1000)
+        if self.past_context not in PAST_CONTEXT:
+            raise GenerationError(f"past_context={self.past_context!r} must be {' or '.join(map(repr, PAST_CONTEXT))}")
         if not isinstance(self.ignore_eot, bool):
             raise GenerationError(f"ignore_eot={self.ignore_eot!r} must be True or False")
 

@@ -1,0 +1,42 @@
+"""What a caller may ask of reading ahead, and what came of it."""
+
+from dataclasses import dataclass, field
+
+from cutaway.generate.reading import Network
+from cutaway.sampling.params import check_count
+
+
+@dataclass
+class Tally:
+    """How many tokens were read ahead, and how many of them were then said."""
+
+    guessed: int = 0
+    right: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speculation:
+    """Guess what will be said next and read it along, where that promises to be quicker.
+
+    A guess counts only where it is the very token that the sample then chooses, with its own random number, from the
+    logits that the model gives there; so the text, and not only its distribution, is what it would be without. The
+    native kernels give the same bits. PyTorch rounds in float32 a little differently when it reads several tokens at
+    once, which changes a drawn token in some thousands, as it does between batches of different sizes.
+
+    Raises: GenerationError when a value is out of range.
+    """
+
+    draft: "Network | None" = None
+    """A smaller network with the same vocabulary, which guesses; without one, the text itself is looked up."""
+    most: int = 8
+    """Guesses read at once, at most."""
+    longest_match: int = 3
+    """Looking up, the end of a text is compared by so many tokens at most."""
+    adaptive: bool = True
+    """Read guesses only where that is quicker; False always reads `most`, for experiments."""
+    tally: Tally = field(default_factory=Tally, compare=False)
+    """Counts what came of it, over all texts."""
+
+    def __post_init__(self) -> None:
+        check_count("most", self.most, 1, 64)
+        check_count("longest_match", self.longest_match, 1, 64)
