@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cutaway.engine.window import window_start
 from cutaway.generate.sample import Sample
+from cutaway.window import Window
 from tiny import TOKENIZER
 
 
@@ -59,9 +59,10 @@ class ScriptedRunner:
 
 def steps_alone(prompt, params, context=16, sample=0):
     """What a sample writes with nobody else there: the obvious loop."""
+    window = Window(block_size=context, past_context=params.past_context)
     alone = Sample(list(prompt), params, TOKENIZER, seed=params.seed, sample=sample)
     steps = []
     while alone.finish_reason is None:
         text = [*prompt, *alone.generated]
-        steps.append(alone.step(expectation(text[window_start(len(text), context) :])))
+        steps.append(alone.step(expectation(text[window.start(len(text)) :])))
     return tuple(steps)

@@ -27,7 +27,8 @@ class Play:
 
     def add(self, *prompt, n=1, max_tokens=4, scored=False):
         """Queue the samples of a request and return them."""
-        params = SamplingParams(max_tokens=max_tokens, seed=0, n=n, ignore_eot=True)
+        # Sliding asks the most of a scheduler.
+        params = SamplingParams(max_tokens=max_tokens, seed=0, n=n, ignore_eot=True, past_context="slide")
         made = []
         for index in range(n):
             sample = Sample(prompt, params, TOKENIZER, seed=0, sample=index)

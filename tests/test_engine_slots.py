@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutaway.engine.prefix import shared_prefix
 from cutaway.engine.slots import Slots
-from cutaway.engine.window import shared_prefix, window_start
 from scripted import ScriptedRunner
 
 
@@ -125,12 +125,6 @@ def test_a_window_that_moves_keeps_what_still_fits():
     slot = read(slots, runner, [1, 1, 1, 2])
     slots.keep(slot, [1, 1, 2, 3])
     assert runner.held[slot.index] == slot.tokens == [1, 1]
-
-
-@given(st.integers(1, 100), st.integers(1, 40))
-def test_the_window_is_the_last_of_the_text_and_never_longer_than_the_context(length, context):
-    start = window_start(length, context)
-    assert length - start == min(length, context)
 
 
 texts = st.lists(st.integers(0, 1), max_size=6)

@@ -4,8 +4,8 @@ from typing import Self
 
 from cutaway.engine.prompt_scores import PromptScores
 from cutaway.engine.slots import Slot
-from cutaway.engine.window import window_start
 from cutaway.generate.sample import Sample
+from cutaway.window import Window
 
 
 class Sequence:
@@ -71,4 +71,5 @@ class Sequence:
         return self.start != before
 
     def _window_start(self) -> int:
-        return window_start(len(self.text), self.context)
+        past_context = self.sample.params.past_context
+        return Window(block_size=self.context, past_context=past_context).start(len(self.text))

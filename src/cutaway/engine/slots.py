@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from cutaway.engine.prefix import shared_prefix
 from cutaway.engine.runner import Runner
-from cutaway.engine.window import shared_prefix
 
 
 @dataclass(eq=False)
