@@ -187,6 +187,7 @@ requests = st.builds(
     max_tokens=st.integers(1, 12),
     temperature=st.sampled_from([0, 1.2]),
     repetition_penalty=st.sampled_from([1.0, 1.2]),
+    past_context=st.sampled_from(["half", "slide"]),
 )
 limits = st.builds(
     EngineLimits,
