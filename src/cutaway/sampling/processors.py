@@ -79,11 +79,20 @@ def top_p(logits: Array, mass: float) -> Array:
     Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration".
     """
     xp = array_namespace(logits)
-    ascending = xp.sort(logits, axis=-1, stable=False)
-    below = xp.cumulative_sum(softmax(ascending), axis=-1)
+    if logits.ndim > 1:  # row by row, for each has a nucleus of its own size
+        rows = [top_p(row, mass) for row in xp.reshape(logits, (-1, logits.shape[-1]))]
+        return xp.reshape(xp.stack(rows), logits.shape) if rows else logits
+    probs = softmax(logits)
+    # Even all V together, tokens of at most (1 - mass) / V cannot reach the nucleus. They are nearly all tokens, and
+    # the few others are quickly sorted.
+    likely = probs > (1 - mass) / logits.shape[-1]
+    ascending = xp.sort(logits[likely], stable=False)
+    weights = xp.exp(ascending - xp.max(logits))
+    unlikely = xp.sum(xp.where(likely, xp.zeros_like(probs), probs))
+    below = unlikely + (1 - unlikely) * xp.cumulative_sum(weights) / xp.sum(weights)
     # Summed from the unlikely end, a tail of 1 - mass goes; the most likely token always stays.
-    dropped = xp.count_nonzero(below <= 1 - mass, axis=-1, keepdims=True)
-    least = xp.take_along_axis(ascending, xp.clip(dropped, 0, logits.shape[-1] - 1), axis=-1)
+    dropped = int(xp.count_nonzero(below <= 1 - mass))
+    least = ascending[min(dropped, ascending.shape[0] - 1)] if ascending.shape[0] else logits
     return drop(logits, logits < least)
 
 
