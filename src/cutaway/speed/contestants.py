@@ -12,6 +12,7 @@ from cutaway.generate.reading import Network, reader_of
 from cutaway.model import GPT
 from cutaway.native import PRECISIONS as NATIVE
 from cutaway.native import NativeModel
+from cutaway.sampling import SamplingParams
 from cutaway.speed.timing import Contestant
 from cutaway.weights.load import load_model
 from cutaway.weights.locate import ModelSource
@@ -83,7 +84,7 @@ def inference(loaded: Loaded, batches: Sequence[int] = BATCHES) -> Iterator[Cont
 
 def reading(network: Network, rows: Sequence[Sequence[int]]) -> Callable[[], int]:
     """Read prompts from nothing and choose what comes next."""
-    return lambda: int(reader_of(network, 1).prefill(rows)[0].argmax())
+    return lambda: int(reader_of(network, SamplingParams(max_tokens=1)).prefill(rows)[0].argmax())
 
 
 class Writing:
@@ -95,7 +96,7 @@ class Writing:
 
     def prepare(self) -> None:
         """Read the prompts."""
-        self._reader = reader_of(self.network, self.tokens)
+        self._reader = reader_of(self.network, SamplingParams(max_tokens=self.tokens))
         self._reader.prefill(self.rows)
 
     def __call__(self) -> None:
