@@ -1,5 +1,8 @@
 """What is exported as GGUF, in llama.cpp's own hands: `pip install llama-cpp-python` runs these tests."""
 
+import ctypes
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ import torch
 import cutaway
 from cutaway.tokenizer import Tokenizer
 from cutaway.weights import save_gguf
+from cutaway.weights.gguf.formats import FORMATS
 from tiny import tiny_model
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
@@ -55,6 +59,27 @@ def assert_alike(file, tolerance, ids):
     theirs = their_logits(file, ids)
     assert np.sqrt(np.mean((theirs - ours) ** 2)) < tolerance * ours.std()
     assert (theirs.argmax(axis=1) == ours.argmax(axis=1)).mean() > (0.99 if tolerance < 1e-2 else 0.8)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("Q8_0", 1), ("Q4_0", 1), ("Q4_0", 9), ("Q8_0", 300)])
+def test_blocks_are_those_of_llama_cpp_to_the_bit(name, steps):
+    """On a grid of so many steps from zero up, many numbers lie halfway between two integers of a block."""
+    rows = np.random.default_rng(steps).normal(0, steps, (5000, 32)).astype(np.float32)
+    for numbers in (rows, np.round(rows) * np.float32(0.3)):
+        theirs = np.zeros(FORMATS[name].size(numbers.size), np.uint8)
+        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (numbers, theirs)]
+        sizes = map(ctypes.c_int64, (0, len(numbers), 32))
+        ggml().ggml_quantize_chunk(FORMATS[name].number, *pointers, *sizes, None)
+        np.testing.assert_array_equal(FORMATS[name].encode(numbers), theirs)
+
+
+def ggml():
+    """ggml itself, which llama.cpp is built on."""
+    folder = Path(llama_cpp.__file__).parent / "lib"
+    found = [*folder.glob("libggml-base.*"), *folder.glob("ggml-base.dll")]
+    library = ctypes.CDLL(str(found[0]))
+    library.ggml_quantize_chunk.restype = ctypes.c_size_t
+    return library
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

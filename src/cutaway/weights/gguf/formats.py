@@ -92,8 +92,9 @@ def to_q4_0(blocks: Floats) -> Bytes:
     """
     furthest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1, keepdims=True), axis=1)
     scales = furthest / np.float32(-8)
-    # In float64 and rounded once, as the fused multiply-add of any processor of today does it in float32.
-    shifted = (blocks.astype(np.float64) * inverse(scales) + 8.5).astype(np.float32)
+    # Rounded after each of the two operations, as llama.cpp is compiled to: where processors fuse them, a number that
+    # lies halfway may go to the other side.
+    shifted = blocks * inverse(scales) + np.float32(8.5)
     quants = np.minimum(shifted, 15).astype(np.uint8)
     half = BLOCK // 2
     return np.hstack([to_f16(scales), quants[:, :half] | quants[:, half:] << 4])

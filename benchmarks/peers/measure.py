@@ -1,0 +1,151 @@
+"""The race: each contestant in a process of its own, taking turns, round after round."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.native import WEIGHT_BYTES
+from benchmarks.peers import models
+from benchmarks.peers.contestants import Contestant
+from benchmarks.peers.environments import python_of
+from benchmarks.timing import median_ratio
+
+WORKER = Path(__file__).with_name("worker.py")
+OURS = "cutaway"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is measured: so many new tokens in each row behind a text, or with none the text itself."""
+
+    rows: int
+    length: int
+    steps: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that one of its times stands for."""
+        return self.rows * (1 if self.steps else self.length)
+
+
+TASKS: Mapping[str, Task] = {
+    "decode": Task(rows=1, length=16, steps=16),
+    "prefill 512": Task(rows=1, length=512),
+    "decode after 900": Task(rows=1, length=900, steps=12),
+    "decode, batch 16": Task(rows=16, length=16, steps=8),
+}
+
+OUR_NAMES = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8", "int4": "int4"}
+
+
+class Worker:
+    """A contestant's process, and how long it took from its start to its first token."""
+
+    def __init__(self, contestant: Contestant, source: Path, environments: Path, threads: int) -> None:
+        files = contestant.files(source, environments)
+        arguments = [WORKER, contestant.adapter, files, contestant.dtype, threads]
+        command = [python_of(contestant.environment, environments), *map(str, arguments)]
+        start = time.perf_counter()
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.peak_bytes: int | None = self._answer(contestant)["peak_bytes"]
+        self.first_token_s = time.perf_counter() - start
+        self.contestant = contestant
+
+    def seconds(self, task: Task) -> float:
+        """The median time of a token in each row, or the time of the text."""
+        self.process.stdin.write(json.dumps({"rows": task.rows, "length": task.length, "steps": task.steps}) + "\n")
+        self.process.stdin.flush()
+        return statistics.median(self._answer(self.contestant)["seconds"])
+
+    def close(self) -> None:
+        """Let it end."""
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _answer(self, contestant: Contestant) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{contestant.name} failed: see above")
+        return json.loads(line)
+
+
+@contextmanager
+def started(contestant: Contestant, *where: Any) -> Iterator[Worker]:
+    """A worker that ends with the block."""
+    worker = Worker(contestant, *where)
+    try:
+        yield worker
+    finally:
+        worker.close()
+
+
+def race(
+    contestants: Sequence[Contestant], tasks: Sequence[str], where: tuple[Path, Path, int], rounds: int, starts: int
+) -> list[dict[str, Any]]:
+    """A row for each contestant: tokens a second at each task, start to first token, and peak memory."""
+    for contestant in contestants:  # what is made once is not part of a start
+        contestant.files(where[0], where[1])
+    begun: dict[str, list[tuple[float, int | None]]] = {contestant.name: [] for contestant in contestants}
+    for _ in range(starts):
+        for contestant in contestants:
+            with started(contestant, *where) as worker:
+                begun[contestant.name].append((worker.first_token_s, worker.peak_bytes))
+    with ExitStack() as stack:
+        workers = [stack.enter_context(started(contestant, *where)) for contestant in contestants]
+        seconds = {name: take_turns(workers, name, rounds) for name in tasks}
+    return [row(contestant, contestants, seconds, begun[contestant.name]) for contestant in contestants]
+
+
+def take_turns(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds of a task for each contestant, over rounds in which all take turns, after one warm-up each."""
+    found: dict[str, list[float]] = {worker.contestant.name: [] for worker in workers}
+    for number in range(rounds + 1):
+        for worker in workers:
+            print(f"\r{name}, round {number}/{rounds}: {worker.contestant.name:24}", end="", file=sys.stderr)
+            seconds = worker.seconds(TASKS[name])
+            if number:
+                found[worker.contestant.name].append(seconds)
+    print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+    return found
+
+
+def row(
+    contestant: Contestant,
+    contestants: Sequence[Contestant],
+    seconds: Mapping[str, Mapping[str, list[float]]],
+    begun: list[tuple[float, int | None]],
+) -> dict[str, Any]:
+    """The medians of one contestant, and how many times as fast ours of the same precision is."""
+    ours = [other for other in contestants if (other.library, other.precision) == (OURS, contestant.precision)]
+    peaks = [peak for _, peak in begun if peak is not None]
+    return {
+        "library": contestant.library,
+        "precision": contestant.precision,
+        "dtype": contestant.dtype,
+        "tokens_per_s": {
+            name: TASKS[name].tokens / statistics.median(times[contestant.name]) for name, times in seconds.items()
+        },
+        "ours_to_it": {
+            name: median_ratio(times[contestant.name], times[ours[0].name]) for name, times in seconds.items() if ours
+        },
+        "first_token_s": statistics.median(first for first, _ in begun) if begun else None,
+        "peak_bytes": max(peaks) if peaks else None,
+    }
+
+
+def floors(source: Path, bandwidth: float, precisions: Sequence[str]) -> dict[str, float]:
+    """Tokens a second that no one can pass at batch 1: each reads every weight once, positions aside.
+
+    int8 has a float16 scale for 64 numbers and int4 for 32, as our kernels have them.
+    """
+    shape = models.shape(source)
+    per_layer = 12 * shape["n_embd"] ** 2
+    numbers = shape["n_layer"] * per_layer + shape["vocab_size"] * shape["n_embd"]
+    return {name: bandwidth / (numbers * WEIGHT_BYTES[OUR_NAMES[name]]) for name in precisions}
