@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.peers.measure import OURS
 from cutaway.plots import glyphs
-from cutaway.plots.bars import lay, number
+from cutaway.plots.bars import lay
 from cutaway.plots.colours import CYCLE
 from cutaway.plots.page import NAME_SIZE, PAD, framed, place
 from cutaway.plots.ticks import SIZE
@@ -37,6 +37,6 @@ def draw(result: dict[str, Any]) -> "Figure":
 def panel(axes: Any, rows: list[dict[str, Any]], task: str) -> None:
     """One task."""
     speeds = np.array([row["tokens_per_s"].get(task, 0.0) for row in rows])
-    lay(axes, speeds, [number(speed) if speed else "" for speed in speeds], diverging=False)
+    lay(axes, speeds, [f"{speed:,.0f}" if speed else "" for speed in speeds], diverging=False)
     for bar, row in zip(axes.patches, rows, strict=True):
         bar.set_color(CYCLE[1] if row["library"] == OURS else CYCLE[0])
