@@ -28,6 +28,8 @@ class Task:
     rows: int
     length: int
     steps: int = 0
+    turns: int = 1
+    """Turns in a round: what takes less time is more at the mercy of others."""
 
     @property
     def tokens(self) -> int:
@@ -36,10 +38,10 @@ class Task:
 
 
 TASKS: Mapping[str, Task] = {
-    "decode": Task(rows=1, length=16, steps=16),
+    "decode": Task(rows=1, length=16, steps=16, turns=3),
     "prefill 512": Task(rows=1, length=512),
-    "decode after 900": Task(rows=1, length=900, steps=12),
-    "decode, batch 16": Task(rows=16, length=16, steps=8),
+    "decode after 900": Task(rows=1, length=900, steps=12, turns=2),
+    "decode, batch 16": Task(rows=16, length=16, steps=8, turns=2),
 }
 
 OUR_NAMES = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8", "int4": "int4"}
@@ -106,9 +108,10 @@ def race(
 def take_turns(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
     """Seconds of a task for each contestant, over rounds in which all take turns, after one warm-up each."""
     found: dict[str, list[float]] = {worker.contestant.name: [] for worker in workers}
-    for number in range(rounds + 1):
+    turns = rounds * TASKS[name].turns
+    for number in range(turns + 1):
         for worker in workers:
-            print(f"\r{name}, round {number}/{rounds}: {worker.contestant.name:24}", end="", file=sys.stderr)
+            print(f"\r{name}, turn {number}/{turns}: {worker.contestant.name:24}", end="", file=sys.stderr)
             seconds = worker.seconds(TASKS[name])
             if number:
                 found[worker.contestant.name].append(seconds)

@@ -123,7 +123,7 @@ def padded(size: int) -> int:
 
 def _data(model: GPT, info: TensorInfo) -> Iterator[bytes]:
     parameter = model.get_parameter(info.name).detach()
-    rows = max(1, CHUNK // info.shape[-1])
+    rows = max(1, CHUNK // math.prod(info.shape[1:]))
     for begin in range(0, len(parameter), rows):
         numbers: Floats = parameter[begin : begin + rows].to("cpu", torch.float32).numpy()
         _refuse_infinite(numbers, info)
