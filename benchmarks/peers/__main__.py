@@ -16,9 +16,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.peers import contestants, environments, models, picture, table
-from benchmarks.peers.measure import TASKS, floors, race
-from benchmarks.timing import environment, read_bandwidth, report
+from benchmarks.peers.measure import TASKS, race
+from benchmarks.timing import environment, report
 from cutaway.config import PRESETS
 
 
@@ -35,16 +37,15 @@ def main() -> None:
             entry.files(source, folder)
             environments.python_of(entry.environment, folder)
         return
-    bandwidth = read_bandwidth()
-    rows = race(taking_part, args.tasks, (source, folder, args.threads), args.rounds, args.starts)
+    torch.set_num_threads(args.threads)
+    found = race(taking_part, args.tasks, (source, folder, args.threads), args.rounds, args.starts)
     result: dict[str, Any] = {
         "preset": args.preset,
         "threads": args.threads,
         "rounds": args.rounds,
         "tasks": args.tasks,
-        "bandwidth_bytes_per_s": bandwidth,
-        "floor_tokens_per_s": floors(source, bandwidth, args.precision),
-        "rows": rows,
+        "memory": found.memory,
+        "rows": found.rows,
         "environment": environment(),
         "versions": environments.versions({entry.environment for entry in taking_part}, folder),
     }
@@ -77,7 +78,7 @@ def arguments() -> argparse.Namespace:
 
 
 def with_earlier(result: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The result with rows of other precisions that the file has; the memory's speed is the best that was seen."""
+    """The result with what the file has of other precisions."""
     if not file.exists():
         return result
     earlier = json.loads(file.read_text(encoding="utf-8"))
@@ -85,15 +86,9 @@ def with_earlier(result: dict[str, Any], file: Path) -> dict[str, Any]:
     kept = [row for row in earlier["rows"] if row["precision"] not in measured]
     order = contestants.PRECISIONS.index
     rows = sorted([*kept, *result["rows"]], key=lambda row: order(row["precision"]))
-    bandwidth = max(result["bandwidth_bytes_per_s"], earlier["bandwidth_bytes_per_s"])
     return {
         **result,
-        "bandwidth_bytes_per_s": bandwidth,
-        "floor_tokens_per_s": {
-            name: floor * bandwidth / source["bandwidth_bytes_per_s"]
-            for source in (earlier, result)
-            for name, floor in source["floor_tokens_per_s"].items()
-        },
+        "memory": earlier["memory"] | result["memory"],
         "rows": rows,
         "versions": earlier["versions"] | result["versions"],
     }

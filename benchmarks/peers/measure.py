@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.native import WEIGHT_BYTES
 from benchmarks.peers import models
 from benchmarks.peers.contestants import Contestant
 from benchmarks.peers.environments import python_of
-from benchmarks.timing import median_ratio
+from benchmarks.timing import median_ratio, timed
 
 WORKER = Path(__file__).with_name("worker.py")
 OURS = "cutaway"
@@ -44,7 +46,7 @@ TASKS: Mapping[str, Task] = {
     "decode, batch 16": Task(rows=16, length=16, steps=8, turns=2),
 }
 
-OUR_NAMES = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8", "int4": "int4"}
+MEMORY, READ_BYTES = "memory", 512 << 20
 
 
 class Worker:
@@ -88,10 +90,20 @@ def started(contestant: Contestant, *where: Any) -> Iterator[Worker]:
         worker.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Race:
+    """What was measured."""
+
+    rows: list[dict[str, Any]]
+    """For each contestant: tokens a second at each task, start to first token, and peak memory."""
+    memory: dict[str, dict[str, float]]
+    """For each precision: how fast memory was read meanwhile, and what that allows."""
+
+
 def race(
     contestants: Sequence[Contestant], tasks: Sequence[str], where: tuple[Path, Path, int], rounds: int, starts: int
-) -> list[dict[str, Any]]:
-    """A row for each contestant: tokens a second at each task, start to first token, and peak memory."""
+) -> Race:
+    """Start everybody some times, then let all take turns at each task."""
     for contestant in contestants:  # what is made once is not part of a start
         contestant.files(where[0], where[1])
     begun: dict[str, list[tuple[float, int | None]]] = {contestant.name: [] for contestant in contestants}
@@ -102,12 +114,18 @@ def race(
     with ExitStack() as stack:
         workers = [stack.enter_context(started(contestant, *where)) for contestant in contestants]
         seconds = {name: take_turns(workers, name, rounds) for name in tasks}
-    return [row(contestant, contestants, seconds, begun[contestant.name]) for contestant in contestants]
+    rows = [row(contestant, contestants, seconds, begun[contestant.name]) for contestant in contestants]
+    allowed = memory(contestants, seconds["decode"], where[0]) if "decode" in tasks else {}
+    return Race(rows=rows, memory=allowed)
 
 
 def take_turns(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, list[float]]:
-    """Seconds of a task for each contestant, over rounds in which all take turns, after one warm-up each."""
-    found: dict[str, list[float]] = {worker.contestant.name: [] for worker in workers}
+    """Seconds of a task for each contestant, over rounds in which all take turns, after one warm-up each.
+
+    Memory takes part too, under its own name: its seconds are those of a byte.
+    """
+    found: dict[str, list[float]] = {worker.contestant.name: [] for worker in workers} | {MEMORY: []}
+    data = torch.ones(READ_BYTES // 4)
     turns = rounds * TASKS[name].turns
     for number in range(turns + 1):
         for worker in workers:
@@ -115,6 +133,8 @@ def take_turns(workers: Sequence[Worker], name: str, rounds: int) -> dict[str, l
             seconds = worker.seconds(TASKS[name])
             if number:
                 found[worker.contestant.name].append(seconds)
+        if number:
+            found[MEMORY].append(min(timed(data.sum) for _ in range(2)) / READ_BYTES)
     print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
     return found
 
@@ -143,12 +163,27 @@ def row(
     }
 
 
-def floors(source: Path, bandwidth: float, precisions: Sequence[str]) -> dict[str, float]:
-    """Tokens a second that no one can pass at batch 1: each reads every weight once, positions aside.
+def memory(
+    contestants: Sequence[Contestant], seconds: Mapping[str, list[float]], source: Path
+) -> dict[str, dict[str, float]]:
+    """What memory allows at batch 1, where each token takes reading every weight once, and how much of it ours reaches.
 
-    int8 has a float16 scale for 64 numbers and int4 for 32, as our kernels have them.
+    Of the same turns: memory of a shared machine is twice as fast at one time as at another.
     """
+    found = {}
+    for contestant in contestants:
+        if contestant.library == OURS:
+            size = weight_bytes(source, contestant.dtype)
+            found[contestant.precision] = {
+                "bandwidth_bytes_per_s": 1 / statistics.median(seconds[MEMORY]),
+                "floor_tokens_per_s": 1 / (size * statistics.median(seconds[MEMORY])),
+                "ours_of_floor": size * median_ratio(seconds[MEMORY], seconds[contestant.name]),
+            }
+    return found
+
+
+def weight_bytes(source: Path, dtype: str) -> float:
+    """All weights but positions and biases; with a float16 scale for 64 numbers of int8 and 32 of int4, as ours are."""
     shape = models.shape(source)
-    per_layer = 12 * shape["n_embd"] ** 2
-    numbers = shape["n_layer"] * per_layer + shape["vocab_size"] * shape["n_embd"]
-    return {name: bandwidth / (numbers * WEIGHT_BYTES[OUR_NAMES[name]]) for name in precisions}
+    numbers = 12 * shape["n_layer"] * shape["n_embd"] ** 2 + shape["vocab_size"] * shape["n_embd"]
+    return numbers * WEIGHT_BYTES[dtype]
