@@ -64,6 +64,13 @@ def test_a_tensor_that_is_written_in_pieces_is_the_same(tmp_path, monkeypatch, f
     assert (tmp_path / "m.gguf").read_bytes() == file.read_bytes()
 
 
+def test_a_file_that_changes_is_read_again(tmp_path):
+    for vocab_size in (300, 310):
+        save_gguf(model_of(vocab_size=vocab_size), tmp_path / "m.gguf", TOKENIZER, dtype="F32", overwrite=True)
+        assert load_model(tmp_path / "m.gguf").config.vocab_size == vocab_size
+        assert load_tokenizer(tmp_path / "m.gguf") == TOKENIZER
+
+
 def test_text_is_generated_from_it_by_either_path(file):
     ours = cutaway.load(file, device="cpu").generate("Once", temperature=0, max_tokens=8)
     quick = cutaway.load_generator(file, device="cpu").generate("Once", temperature=0, max_tokens=8)

@@ -8,7 +8,7 @@ processor, which takes ten minutes. Weights are random, of a published shape. Ea
 own; they take turns, and medians, and ratios of the same rounds, are kept. Start is from starting the process to its
 first token.
 
-Results are added to FILE.json, so that a long race can be run in pieces, a precision at a time.
+Results are added to FILE.json, so that a long race can be run in pieces, by precision or by task.
 """
 
 import argparse
@@ -78,20 +78,29 @@ def arguments() -> argparse.Namespace:
 
 
 def with_earlier(result: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The result with what the file has of other precisions."""
+    """The result with what the file has of other precisions and tasks."""
     if not file.exists():
         return result
     earlier = json.loads(file.read_text(encoding="utf-8"))
-    measured = {row["precision"] for row in result["rows"]}
-    kept = [row for row in earlier["rows"] if row["precision"] not in measured]
-    order = contestants.PRECISIONS.index
-    rows = sorted([*kept, *result["rows"]], key=lambda row: order(row["precision"]))
+    rows = {(row["library"], row["precision"]): row for row in earlier["rows"]}
+    for row in result["rows"]:
+        key = row["library"], row["precision"]
+        rows[key] = with_earlier_row(row, rows.get(key, {}))
+    places = {(entry.library, entry.precision): i for i, entry in enumerate(contestants.CONTESTANTS)}
     return {
         **result,
+        "tasks": [task for task in TASKS if task in result["tasks"] or task in earlier["tasks"]],
         "memory": earlier["memory"] | result["memory"],
-        "rows": rows,
+        "rows": [rows[key] for key in sorted(rows, key=lambda key: places.get(key, len(places)))],
         "versions": earlier["versions"] | result["versions"],
     }
+
+
+def with_earlier_row(row: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """A contestant's row with what it did at other tasks."""
+    new = {name: value for name, value in row.items() if value is not None}
+    merged = {name: earlier.get(name, {}) | row[name] for name in ("tokens_per_s", "ours_to_it")}
+    return row | earlier | new | merged
 
 
 if __name__ == "__main__":

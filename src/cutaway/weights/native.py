@@ -11,7 +11,7 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
 from cutaway.native import MAX_HEAD_SIZE, NativeModel, available
 from cutaway.weights.array_file import ArrayFile
-from cutaway.weights.gguf.file import SUFFIX, GGUFFile
+from cutaway.weights.gguf.file import SUFFIX, GGUFFile, open_gguf
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
 from cutaway.weights.model_config import config_of
 from cutaway.weights.names import HEAD, check_shapes, our_names
@@ -70,7 +70,7 @@ def read_arrays(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDA
 
 def _open(path: Path) -> ArrayFile | GGUFFile:
     if path.suffix == SUFFIX:
-        return GGUFFile(path)
+        return open_gguf(path)
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path} is a pickle, which only PyTorch reads; save the model as safetensors first")
     return ArrayFile(path)

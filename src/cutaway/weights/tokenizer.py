@@ -7,7 +7,7 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
 from cutaway.tokenizer import AnyTokenizer, Tokenizer, open_tokenizer
 from cutaway.weights import hub
-from cutaway.weights.gguf.file import SUFFIX, GGUFFile
+from cutaway.weights.gguf.file import SUFFIX, open_gguf
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
 from cutaway.weights.model_config import config_of
 
@@ -35,7 +35,7 @@ def load_tokenizer(source: ModelSource, *, fetch: Callable[[str, str | None], Pa
 
 def _tokenizer_of(files: ModelFiles, config: GPTConfig) -> AnyTokenizer:
     if files.weights.suffix == SUFFIX:
-        return GGUFFile(files.weights).tokenizer
+        return open_gguf(files.weights).tokenizer
     folder = files.folder
     if any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
         return open_tokenizer(folder)
