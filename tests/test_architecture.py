@@ -39,6 +39,7 @@ DOORS = {
     "zstandard": {"data"},
     "huggingface_hub": {"weights"},
     "safetensors": {"weights"},
+    "onnx": {"weights"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "matplotlib": {"plots"},

@@ -47,8 +47,12 @@ def load_config(source: str) -> GPTConfig:
     if source in PRESETS:
         return GPTConfig.preset(source)
     from cutaway.weights import read_config
+    from cutaway.weights.locate import locate
+    from cutaway.weights.model_config import config_of
 
-    return read_config(Path(source) if source.endswith(".json") else local_folder(source) / "config.json")
+    if source.endswith(".json"):
+        return read_config(Path(source))
+    return config_of(locate(source, fetch=refuse_to_fetch))
 
 
 def load_tokenizer(source: str) -> AnyTokenizer:
@@ -59,6 +63,10 @@ def load_tokenizer(source: str) -> AnyTokenizer:
     if source in PRESETS:  # all published models share one
         return Tokenizer.gpt2()
     path = Path(source)
+    if path.suffix == ".gguf":
+        from cutaway.weights import load_tokenizer as read_tokenizer
+
+        return read_tokenizer(source)
     return open_tokenizer(path if path.is_dir() else local_folder(source))
 
 

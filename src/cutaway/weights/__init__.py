@@ -1,4 +1,4 @@
-"""GPT-2 checkpoints in and out: from a name, a folder or the Hub, in Hugging Face's format.
+"""GPT-2 checkpoints in and out: from a name, a folder or the Hub, in Hugging Face's format, GGUF, and out as ONNX.
 
 The functions are imported when first used, so that listing models or reading a configuration loads no torch.
 """
@@ -7,9 +7,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cutaway.weights.gguf.save import save_gguf
     from cutaway.weights.hf_config import read_config
     from cutaway.weights.load import load_model
     from cutaway.weights.locate import DEFAULT_MODEL, ModelFiles, ModelListing, ModelSource, available_models
+    from cutaway.weights.onnx.save import save_onnx
     from cutaway.weights.save import save_model
     from cutaway.weights.tokenizer import load_tokenizer
 
@@ -22,14 +24,18 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "read_config",
+    "save_gguf",
     "save_model",
+    "save_onnx",
 ]
 
 _MODULE_OF = {
     "read_config": "hf_config",
     "load_model": "load",
     "load_tokenizer": "tokenizer",
+    "save_gguf": "gguf.save",
     "save_model": "save",
+    "save_onnx": "onnx.save",
     **dict.fromkeys(["DEFAULT_MODEL", "ModelFiles", "ModelListing", "ModelSource", "available_models"], "locate"),
 }
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from cutaway.errors import CheckpointError
+from cutaway.weights.gguf.file import SUFFIX
+from cutaway.weights.gguf.tensors import GGUFTensors
 from cutaway.weights.legacy_file import LegacyFile
 from cutaway.weights.safetensors_file import SafetensorsFile
 from cutaway.weights.shards import TensorFile, file_of_tensors, shapes_in
@@ -53,4 +55,4 @@ def is_finite(tensor: Tensor) -> bool:
 def _open(path: Path) -> WeightFile:
     if path.suffix == ".safetensors":
         return SafetensorsFile(path)
-    return LegacyFile(path)
+    return GGUFTensors(path) if path.suffix == SUFFIX else LegacyFile(path)

@@ -12,8 +12,8 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError, ConfigError, did_you_mean
 from cutaway.model import GPT
 from cutaway.weights.checkpoint import Checkpoint
-from cutaway.weights.hf_config import read_config
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
+from cutaway.weights.model_config import config_of
 from cutaway.weights.names import HEAD, check_shapes, is_transposed, our_names
 
 DTYPES: Mapping[str, torch.dtype | None] = {
@@ -45,7 +45,7 @@ def read_model(files: ModelFiles, *, dtype: torch.dtype | None, device: torch.de
 
     Raises: CheckpointError when they are damaged, disagree, or are not a GPT-2.
     """
-    config = read_config(files.folder / "config.json")
+    config = config_of(files)
     checkpoint = Checkpoint(files.weights)
     stored_name = our_names(checkpoint.shapes, str(files.weights))
     check_shapes({name: checkpoint.shapes[key] for name, key in stored_name.items()}, config, str(files.weights))

@@ -12,7 +12,7 @@ from cutaway.errors import ModelNotFoundError, did_you_mean
 from cutaway.weights import hub
 from cutaway.weights.hf_config import is_gpt2
 from cutaway.weights.published import PUBLISHED
-from cutaway.weights.shards import SUFFIXES, find_weights
+from cutaway.weights.shards import FILE_SUFFIXES, find_weights
 
 ModelSource: TypeAlias = str | os.PathLike[str]
 """A name, a Hub id such as `owner/name` or `owner/name@revision`, a folder, or a weight file."""
@@ -106,8 +106,8 @@ def _in_folder(folder: Path) -> ModelFiles:
 
 
 def _from_file(file: Path) -> ModelFiles:
-    if not file.name.endswith(SUFFIXES):
-        raise ModelNotFoundError(f"{file} is not a weight file; its name must end in {', '.join(SUFFIXES)}")
+    if not file.name.endswith(FILE_SUFFIXES):
+        raise ModelNotFoundError(f"{file} is not a weight file; its name must end in {', '.join(FILE_SUFFIXES)}")
     return ModelFiles(folder=file.parent, weights=file)
 
 

@@ -11,8 +11,9 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
 from cutaway.native import MAX_HEAD_SIZE, NativeModel, available
 from cutaway.weights.array_file import ArrayFile
-from cutaway.weights.hf_config import read_config
+from cutaway.weights.gguf.file import SUFFIX, GGUFFile, open_gguf
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
+from cutaway.weights.model_config import config_of
 from cutaway.weights.names import HEAD, check_shapes, our_names
 from cutaway.weights.shards import file_of_tensors, shapes_in, shard_files
 
@@ -27,8 +28,8 @@ def suits_native(source: ModelSource) -> bool:
     if not available():
         return False
     files = locate(source)
-    pickled = any(path.suffix != ".safetensors" for path in shard_files(files.weights))
-    return not pickled and read_config(files.folder / "config.json").head_size <= MAX_HEAD_SIZE
+    pickled = any(path.suffix not in (".safetensors", SUFFIX) for path in shard_files(files.weights))
+    return not pickled and config_of(files).head_size <= MAX_HEAD_SIZE
 
 
 def load_native(
@@ -40,7 +41,7 @@ def load_native(
         not a GPT-2, or hold pickles; ConfigError when there are no native kernels here, or no such precision.
     """
     files = locate(source)
-    config = read_config(files.folder / "config.json")
+    config = config_of(files)
     tensors = read_arrays(files, config)
     return NativeModel(config, tensors, precision=precision, threads=threads, isa=isa, source=str(files.weights))
 
@@ -67,7 +68,9 @@ def read_arrays(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDA
         yield name, array
 
 
-def _open(path: Path) -> ArrayFile:
+def _open(path: Path) -> ArrayFile | GGUFFile:
+    if path.suffix == SUFFIX:
+        return open_gguf(path)
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path} is a pickle, which only PyTorch reads; save the model as safetensors first")
     return ArrayFile(path)

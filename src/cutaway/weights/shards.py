@@ -18,6 +18,8 @@ WEIGHT_FILES: Sequence[str] = (
 
 INDEX_SUFFIX = ".index.json"
 SUFFIXES = (".safetensors", ".bin", INDEX_SUFFIX)
+FILE_SUFFIXES = (*SUFFIXES, ".gguf")
+"""What the name of a weight file given by itself may end in."""
 MAX_SHARDS = 10_000
 
 

@@ -7,8 +7,9 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
 from cutaway.tokenizer import AnyTokenizer, Tokenizer, open_tokenizer
 from cutaway.weights import hub
-from cutaway.weights.hf_config import read_config
-from cutaway.weights.locate import ModelSource, locate
+from cutaway.weights.gguf.file import SUFFIX, open_gguf
+from cutaway.weights.locate import ModelFiles, ModelSource, locate
+from cutaway.weights.model_config import config_of
 
 GPT2_VOCAB_SIZES = (50257, 50304)
 """The vocabulary of the published models, and the same padded to a multiple of 64 for speed."""
@@ -23,16 +24,19 @@ def load_tokenizer(source: ModelSource, *, fetch: Callable[[str, str | None], Pa
     Raises: ModelNotFoundError when there is no such model; CheckpointError when it has no tokenizer, or one with
         more tokens than the model; TokenizerError when the tokenizer's files are damaged.
     """
-    folder = locate(source, fetch=fetch).folder
-    config = read_config(folder / "config.json")
-    tokenizer = _tokenizer_in(folder, config)
+    files = locate(source, fetch=fetch)
+    config = config_of(files)
+    tokenizer = _tokenizer_of(files, config)
     if tokenizer.n_vocab > config.vocab_size:
         sizes = f"{tokenizer.n_vocab:,} tokens, the model only {config.vocab_size:,}"
-        raise CheckpointError(f"the tokenizer in {folder} has {sizes}; they do not belong together")
+        raise CheckpointError(f"the tokenizer in {files.folder} has {sizes}; they do not belong together")
     return tokenizer
 
 
-def _tokenizer_in(folder: Path, config: GPTConfig) -> AnyTokenizer:
+def _tokenizer_of(files: ModelFiles, config: GPTConfig) -> AnyTokenizer:
+    if files.weights.suffix == SUFFIX:
+        return open_gguf(files.weights).tokenizer
+    folder = files.folder
     if any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
         return open_tokenizer(folder)
     if config.vocab_size in GPT2_VOCAB_SIZES:
