@@ -34,20 +34,24 @@ def written(network: Network, tokenizer: AnyTokenizer, tokens: int = TOKENS, see
     texts = max(1, tokens // length)
     rows: list[list[int]] = []
     for first in range(0, texts, SAMPLES):
-        prompts = [_start(tokenizer, number, seed) for number in range(first, min(first + SAMPLES, texts))]
-        params = SamplingParams(
-            temperature=1, top_k=0, top_p=1, max_tokens=length - 1, ignore_eot=True, seed=seed + first
-        )
-        made = generate(network, tokenizer, prompts, params) if length > 1 else []
-        rows += [[*text.prompt_tokens, *text.samples[0].tokens] for text in made] or prompts
+        start, samples = _start(tokenizer, seed + first), min(SAMPLES, texts - first)
+        rows += _continued(network, tokenizer, start, length - 1, samples, seed + first) if length > 1 else [start]
     return torch.tensor(rows)
 
 
-def _start(tokenizer: AnyTokenizer, number: int, seed: int) -> list[int]:
+def _start(tokenizer: AnyTokenizer, seed: int) -> list[int]:
     """What a text begins with: the end of another, or where there is no such token, any."""
     if tokenizer.eot is not None:
         return [tokenizer.eot]
-    return [int(np.random.default_rng([seed, number]).integers(tokenizer.n_vocab))]
+    return [int(np.random.default_rng(seed).integers(tokenizer.n_vocab))]
+
+
+def _continued(
+    network: Network, tokenizer: AnyTokenizer, start: list[int], tokens: int, samples: int, seed: int
+) -> list[list[int]]:
+    params = SamplingParams(n=samples, temperature=1, top_k=0, top_p=1, max_tokens=tokens, ignore_eot=True, seed=seed)
+    (made,) = generate(network, tokenizer, [start], params)
+    return [[*start, *sample.tokens] for sample in made.samples]
 
 
 def read(files: Sequence[Path], tokenizer: AnyTokenizer, length: int, tokens: int = TOKENS) -> Tensor:

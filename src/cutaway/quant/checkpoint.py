@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from cutaway.model import GPT
 from cutaway.native import NativeModel
 from cutaway.quant.calibration import TOKENS, read, written
 from cutaway.quant.cost import Cost, in_kernels, in_pytorch, measure
-from cutaway.quant.network import Method, Quantized, Tell, TensorError, quantize
+from cutaway.quant.fit import Method
+from cutaway.quant.network import Quantized, Tell, TensorError, quantize
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights import load_model, load_tokenizer
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
@@ -132,9 +132,11 @@ def texts(
     writer: Network = load_native(source) if suits_native(source) and not all(files for files, *_ in both) else model
     rows = []
     for files, tokens, seed in both:
-        tell("reading" if files else "writing a text to read")
-        ids = read(files, tokenizer, length, tokens) if files else written(writer, tokenizer, tokens, seed)
-        rows.append(ids)
+        if files:
+            rows.append(read(files, tokenizer, length, tokens))
+        else:
+            tell("writing a text to read")
+            rows.append(written(writer, tokenizer, tokens, seed))
     if isinstance(writer, NativeModel):
         writer.close()
     return rows[0], rows[1]
@@ -144,9 +146,7 @@ def native_of(source: ModelSource, made: Quantized) -> NativeModel | None:
     """The quantised model in native hands, where there are kernels that can hold it."""
     if not suits_native(source):
         return None
-    packed = made.packed
-    tensors = chain(packed.matrices.items(), packed.floats.items())
-    return NativeModel(packed.config, tensors, precision=packed.precision, source=str(source))
+    return NativeModel(made.packed.config, made.packed.tensors, precision=made.packed.precision, source=str(source))
 
 
 def weight_bytes(files: ModelFiles) -> int:

@@ -41,7 +41,8 @@ def inverse_factor(hessian: Tensor) -> Tensor:
     Shapes: (in, in) -> (in, in)
     """
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
-    return torch.linalg.cholesky(inverse, upper=True)
+    factor: Tensor = torch.linalg.cholesky(inverse, upper=True)
+    return factor
 
 
 def _round_block(left: Tensor, scale: Tensor, factor: Tensor, integers: Tensor, kind: IntegerFormat) -> Tensor:

@@ -6,30 +6,27 @@ it was.
 """
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from cutaway.model import GPT, Block
+from cutaway.model import GPT, Observer
 from cutaway.native.packed import FORMATS, pack
-from cutaway.quant.descent import descend
-from cutaway.quant.gptq import gptq
-from cutaway.quant.moments import Moments, moments_at
-from cutaway.quant.rounding import best_scales, nearest, of_each_input
+from cutaway.quant.fit import Method, fit
+from cutaway.quant.moments import moments_at
+from cutaway.quant.rounding import of_each_input
 from cutaway.weights.names import HEAD, stored_shapes
 from cutaway.weights.packed_file import parts_of
 from cutaway.weights.save_packed import PackedModel
 
-Method: TypeAlias = Literal["gptq", "nearest"]
-
 READS = {"attn.c_attn": "ln_1", "attn.c_proj": "z", "mlp.c_fc": "ln_2", "mlp.c_proj": "mlp_post"}
 """Where each matrix's inputs can be seen, in the order of the layer."""
 
-DAMPING = 0.01
-"""Added to the diagonal of H, as a fraction of its mean: inputs seen too rarely to tell cost something all the same."""
+EMBEDDING = 0.1
+"""How much the embedding counts beside the head, where they are one matrix."""
 
 BATCH_TOKENS = 4096
 
@@ -61,52 +58,48 @@ class Quantizer:
 
     def __init__(self, model: GPT, tokens: Tensor, precision: str, method: Method, tell: Tell) -> None:
         self.model = copy.deepcopy(model).float().eval()
-        self.format, self.precision, self.method, self.tell = FORMATS[precision], precision, method, tell
+        self.precision, self.method, self.tell = precision, method, tell
         self.batches = list(torch.split(tokens, max(1, BATCH_TOKENS // tokens.shape[1])))
         self.whole: dict[str, tuple[Tensor, Tensor]] = {}
         self.errors: list[TensorError] = []
 
     def run(self) -> Quantized:
         """Round everything, in the order in which it is read."""
-        config = self.model.config
-        states = moments_at("ln_f", lambda idx, observer: self.model.hidden(idx, observer=observer), self.batches)
-        tied = config.tie_word_embeddings
-        self.round("wte.weight", self.model.wte, states.products if tied else torch.eye(config.n_embd).double())
-        x = [self.model.wte(idx) + self.model.wpe.weight[: idx.shape[1]] for idx in self.batches]
-        for number, block in enumerate(self.model.h):
+        model, tied = self.model, self.model.config.tie_word_embeddings
+        states = moments_at("ln_f", lambda idx, observer: model.hidden(idx, observer=observer), self.batches)
+        self.round("wte.weight", _also_read(states.products) if tied else torch.eye(model.config.n_embd).double())
+        x = [model.wte(idx) + model.wpe.weight[: idx.shape[1]] for idx in self.batches]
+        for number, block in enumerate(model.h):
             self.round_layer(number, block, x)
             x = [_through(block, part, None) for part in x]
         if not tied:
-            x = [self.model.ln_f(part) for part in x]
-            products = sum((part.flatten(0, 1).T @ part.flatten(0, 1)).double() for part in x)
-            self.round(HEAD, self.model.lm_head, torch.as_tensor(products) / sum(part[..., 0].numel() for part in x))
-        return Quantized(model=self.model, packed=self.packed(), errors=tuple(self.errors))
+            self.tell("lm_head")
+            self.round(HEAD, moments_at("ln_f", lambda part, listen: listen("ln_f", model.ln_f(part)), x).products)
+        return Quantized(model=model, packed=self.packed(), errors=tuple(self.errors))
 
-    def round_layer(self, number: int, block: Block, x: list[Tensor]) -> None:
+    def round_layer(self, number: int, block: nn.Module, x: list[Tensor]) -> None:
         """Round a layer's matrices, each fitted to what it reads behind the ones before it."""
-        for name, point in READS.items():
-            self.tell(f"h.{number}.{name}")
-            module = block.get_submodule(name)
+        for module, point in READS.items():
+            name = f"h.{number}.{module}"
+            self.tell(name)
             moments = moments_at(f"h.{number}.{point}", lambda part, observer: _through(block, part, observer), x)
-            before = module.weight.clone()
-            self.round(f"h.{number}.{name}.weight", module, moments.covariance)
-            _keep_mean(module, before, moments)
+            lost = self.round(f"{name}.weight", moments.covariance)
+            # So that the outputs have the mean they had: the bias, which stays a float, makes up for the weights.
+            self.model.get_parameter(f"{name}.bias").add_((lost.double() @ moments.mean).float())
 
-    def round(self, name: str, module: nn.Module, hessian: Tensor) -> None:
-        """Replace a matrix by what its whole numbers stand for, and note both."""
-        weight = module.weight.detach().float()  # type: ignore[union-attr]
-        damped = hessian + (DAMPING * hessian.diagonal().mean() + 1e-12) * torch.eye(len(hessian)).double()
-        scales = best_scales(weight, damped.diagonal().float(), self.format)
-        wide = of_each_input(scales, weight.shape[1], self.format)
-        if self.method == "gptq":
-            integers = gptq(weight, damped, scales, self.format)
-            integers = descend(weight, integers, scales, damped, self.format)
-        else:
-            integers = nearest(weight, wide, self.format)
-        rounded = integers * wide
+    def round(self, name: str, hessian: Tensor) -> Tensor:
+        """Put what its whole numbers stand for in the place of a matrix; what it has lost.
+
+        Shapes: hessian (in, in) -> (out, in)
+        """
+        parameter = self.model.get_parameter(name)
+        weight = parameter.detach().clone()
+        integers, scales = fit(weight, hessian, FORMATS[self.precision], self.method)
+        rounded = integers * of_each_input(scales, weight.shape[1], FORMATS[self.precision])
+        parameter.copy_(rounded)
         self.whole[name] = integers.to(torch.int8), scales.half()
         self.errors.append(error_of(name, weight, rounded, hessian))
-        module.weight.copy_(rounded)  # type: ignore[union-attr,operator]
+        return weight - rounded
 
     def packed(self) -> PackedModel:
         """The whole model as a file holds it."""
@@ -114,7 +107,7 @@ class Quantizer:
         for name in stored_shapes(self.model.config).keys() - self.whole.keys():
             floats[name] = self.model.get_parameter(name).detach().float().numpy()
         matrices = {
-            name: pack(integers.numpy(), scales.numpy(), self.format, parts_of(name))
+            name: pack(integers.numpy(), scales.numpy(), FORMATS[self.precision], parts_of(name))
             for name, (integers, scales) in self.whole.items()
         }
         return PackedModel(
@@ -138,7 +131,7 @@ def error_of(name: str, weight: Tensor, rounded: Tensor, hessian: Tensor) -> Ten
     error, product = weight - rounded, hessian.float()
 
     def size(change: Tensor) -> float:
-        return max(0.0, float(((change @ product) * change).sum(dtype=torch.float64))) ** 0.5
+        return math.sqrt(max(0.0, float(((change @ product) * change).sum(dtype=torch.float64))))
 
     return TensorError(
         name=name,
@@ -147,11 +140,11 @@ def error_of(name: str, weight: Tensor, rounded: Tensor, hessian: Tensor) -> Ten
     )
 
 
-def _keep_mean(module: nn.Module, before: Tensor, moments: Moments) -> None:
-    """Have the outputs the mean they had: the bias, which stays a float, makes up for what the weights lost."""
-    lost = (before - module.weight).double() @ moments.mean  # type: ignore[operator]
-    module.bias += lost.float()  # type: ignore[operator]
+def _also_read(products: Tensor) -> Tensor:
+    """For a head that is the embedding too: what a row is off by counts as such as well, when its token is read."""
+    return products + EMBEDDING * products.diagonal().mean() * torch.eye(len(products)).double()
 
 
-def _through(block: Block, x: Tensor, observer: Moments | None) -> Tensor:
-    return block(x, torch.arange(x.shape[1])[None], None, None, observer)  # type: ignore[no-any-return]
+def _through(block: nn.Module, x: Tensor, observer: Observer | None) -> Tensor:
+    after: Tensor = block(x, torch.arange(x.shape[1])[None], None, None, observer)
+    return after

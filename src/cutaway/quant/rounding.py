@@ -80,4 +80,4 @@ def in_groups(weight: Tensor, kind: IntegerFormat) -> Tensor:
     Shapes: (out, in) -> (out, groups, group)
     """
     filled = F.pad(weight, (0, -weight.shape[1] % kind.group))
-    return filled.unflatten(1, (-1, kind.group))
+    return filled.reshape(len(weight), -1, kind.group)

@@ -62,13 +62,11 @@ class PackedFile(ArrayFile):
 
         Raises: CheckpointError when a scale is not finite, or the file changed meanwhile.
         """
-        parts = []
-        for stored, dtype in ((name, np.uint8), (scales_of(name), np.float16)):
-            entry = self.entries[stored]
-            parts.append(self._mapped(stored, entry).view(dtype).reshape(entry.shape))
-        if not np.isfinite(parts[1]).all():
+        weights, scales = self._bytes(name), self._bytes(scales_of(name)).view(np.float16)
+        if not np.isfinite(scales).all():
             raise CheckpointError(f"{self.path}: tensor {scales_of(name)!r} holds NaN or infinity; {REPAIR}")
-        return PackedMatrix(*parts)
+        shapes = (self.entries[stored].shape for stored in (name, scales_of(name)))
+        return PackedMatrix(weights.reshape(next(shapes)), scales.reshape(next(shapes)))
 
     def array(self, name: str) -> NDArray[np.float32]:
         """One tensor as floats, a layer's matrices (in, out) as in any checkpoint.
@@ -81,6 +79,9 @@ class PackedFile(ArrayFile):
         integers, scales = unpack(self.packed(name), inputs, outputs, self.format, parts_of(name))
         floats = dequantized(integers, scales, self.format)
         return np.ascontiguousarray(floats.T) if is_transposed(name) else floats
+
+    def _bytes(self, name: str) -> NDArray[np.uint8]:
+        return self._mapped(name, self.entries[name])
 
     def _known(self, key: str, *known: str) -> str:
         value = self.metadata.get(key, "")

@@ -32,9 +32,15 @@ class PackedModel:
     floats: Mapping[str, NDArray[np.float32]]
 
     @property
+    def tensors(self) -> Iterator[tuple[str, NDArray[Any] | PackedMatrix]]:
+        """All of them by name, as `NativeModel` takes them."""
+        yield from self.matrices.items()
+        yield from self.floats.items()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all tensors."""
-        return sum(tensor.nbytes for tensor in (*self.matrices.values(), *self.floats.values()))
+        return sum(tensor.nbytes for _, tensor in self.tensors)
 
 
 def save_packed(
@@ -87,4 +93,4 @@ def _parts(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> 
     yield len(text).to_bytes(LENGTH_BYTES, "little")
     yield text
     for tensor in tensors.values():
-        yield memoryview(np.ascontiguousarray(tensor)).cast("B")
+        yield np.ascontiguousarray(tensor).data.cast("B")
