@@ -100,7 +100,7 @@ struct Bfloat16 {
     }
 };
 
-// int8 and int4: groups of inputs that share a scale, in the weights and in the rows. `Packing` says how the weights lie:
+// int8 and int4: groups of inputs share a scale, in the weights and in the rows. `Packing` says how the weights lie:
 //   kGroup         inputs that share a scale
 //   kZero          what was added to a weight to make it unsigned
 //   kPlanes        bytes to an activation: 1, or 2 for x = scale × (256 high + low)
@@ -161,11 +161,8 @@ struct Integers {
                     }
                 }
             }
-            UNROLL for (int t = 0; t < ROWS; t++) {
-                UNROLL for (int v = 0; v < VECTORS && kPlanes == 2; v++) dot[t][v] = dot[2 * t][v] * 256 + dot[2 * t + 1][v];
-                x[t] += kPlanes * kGroup;
-            }
             add_group(from, g, scales, dot, sum);
+            UNROLL for (int t = 0; t < ROWS; t++) x[t] += kPlanes * kGroup;
         }
     }
 
@@ -180,7 +177,7 @@ struct Integers {
     }
 
 private:
-    // sum += scale of the weights × scale of the row × (dot less what the zero point added)
+    // sum += scale of the weights × scale of the row × (256 dot of high bytes + dot of low ones + offset)
     template <int ROWS, int VECTORS>
     static inline void add_group(const Operands& from, int group, const uint16_t* scales,
                                  const IntVec (&dot)[ROWS * kPlanes][VECTORS], Vec (&sum)[ROWS][VECTORS]) {
@@ -188,10 +185,12 @@ private:
         UNROLL for (int t = 0; t < ROWS; t++) {
             const size_t at = of_row + (size_t)t * (from.matrix.inputs / kGroup);
             const float scale = from.rows.scales[at];
-            const IntVec offset = all(Packing::kSigned ? 0 : from.rows.offsets[at]);
+            const IntVec offset = all(from.rows.offsets[at]);
             UNROLL for (int v = 0; v < VECTORS; v++) {
+                IntVec whole = dot[t * kPlanes][v];
+                if constexpr (kPlanes == 2) whole = whole * 256 + dot[t * kPlanes + 1][v];
                 const Vec of_weights = load_float16(scales + v * kLanes);
-                sum[t][v] += __builtin_convertvector(dot[t][v] + offset, Vec) * (of_weights * scale);
+                sum[t][v] += __builtin_convertvector(whole + offset, Vec) * (of_weights * scale);
             }
         }
     }
@@ -208,8 +207,7 @@ struct Nibbles {
     static constexpr int kGroup = 32, kZero = 8, kPlanes = 1, kFours = 2;
     static constexpr bool kSigned = false;
     static IntVec four(IntVec stored, int i) { return (stored >> (4 * i)) & 0x0f0f0f0f; }
-    static int number(int byte, int input) { return input % kStep < 4 ? byte & 15 : byte >> 4; }
-    static constexpr int kStep = 4 * kFours;
+    static int number(int byte, int input) { return input % 8 < 4 ? byte & 15 : byte >> 4; }
 };
 
 using Int8 = Integers<Bytes>;

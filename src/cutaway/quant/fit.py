@@ -12,7 +12,7 @@ from cutaway.quant.rounding import best_scales, nearest, of_each_input
 
 Method: TypeAlias = Literal["gptq", "nearest"]
 
-DAMPING = 0.01
+DAMPING = 0.001
 """Added to the diagonal of H, as a fraction of its mean: inputs seen too rarely to tell cost something all the same."""
 
 

@@ -25,7 +25,7 @@ from cutaway.weights.save_packed import PackedModel
 READS = {"attn.c_attn": "ln_1", "attn.c_proj": "z", "mlp.c_fc": "ln_2", "mlp.c_proj": "mlp_post"}
 """Where each matrix's inputs can be seen, in the order of the layer."""
 
-EMBEDDING = 0.1
+EMBEDDING = 0.3
 """How much the embedding counts beside the head, where they are one matrix."""
 
 BATCH_TOKENS = 4096
