@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from cutaway.errors import GenerationError
-from cutaway.sampling.namespace import Array, array_namespace
-from cutaway.sampling.processors import log_softmax, softmax
+from cutaway.sampling.namespace import array_namespace
+from cutaway.sampling.processors import Array, log_softmax, softmax
 
 
 def draw(logits: Array, uniform: float) -> int:

@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = Any  # a numpy array or a torch tensor; the array API has no type of its own yet
 
-
-def array_namespace(array: Array) -> Any:
+def array_namespace(array: Any) -> Any:
     """The functions of the standard for arrays of this kind."""
     if type(array) is np.ndarray:
         return NUMPY
@@ -24,7 +22,7 @@ def array_namespace(array: Array) -> Any:
     return array_api_compat.array_namespace(array)
 
 
-def device(array: Array) -> Any:
+def device(array: Any) -> Any:
     """Where an array is."""
     return array.device if hasattr(array, "device") else "cpu"
 

@@ -8,12 +8,15 @@ Source: the array API standard (data-apis.org), through which one implementation
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from cutaway.errors import GenerationError
-from cutaway.sampling.namespace import Array, array_namespace, device
+from cutaway.sampling.namespace import array_namespace, device
 from cutaway.sampling.params import SamplingParams
+
+Array = Any  # a numpy array or a torch tensor; the array API has no type of its own yet
 
 
 def penalize(logits: Array, params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]) -> Array:
