@@ -104,12 +104,12 @@ def test_any_shape_gives_the_logits_of_the_plain_model(data):
 @each_precision
 @each_set
 def test_rounded_weights_give_what_the_plain_model_makes_of_them(config, precision, isa):
-    """What is left is the rounding of activations: to a bit in 8 of bfloat16, to 1 of 127 in a group of integers."""
+    """What is left is the rounding of activations: to 8 bits in bfloat16, to 16 in a group for int8, to 8 for int4."""
     tokens = tokens_of(config)
     model = calm_model(config)
     expected = plain_logits(model if precision == "float32" else rounded_model(config, precision), tokens)
     got = all_logits(native_model(model, precision=precision, threads=1, isa=isa), tokens)
-    assert distance(got, expected) < {"float32": 1e-5, "bfloat16": 0.01, "int8": 0.02, "int4": 0.02}[precision]
+    assert distance(got, expected) < {"float32": 1e-5, "bfloat16": 0.01, "int8": 0.003, "int4": 0.02}[precision]
 
 
 @each_shape
@@ -121,7 +121,7 @@ def test_every_set_of_instructions_agrees_with_the_portable_one(config, precisio
     got = all_logits(native_model(model, precision=precision, threads=1, isa=isa), tokens)
     # A sum in another order may put an activation on the other side of a rounding step, and that goes on from there:
     # in models so small, a single step is a third of what all rounding together does.
-    assert distance(got, expected) < {"float32": 1e-5, "bfloat16": 5e-3, "int8": 0.02, "int4": 0.02}[precision]
+    assert distance(got, expected) < {"float32": 1e-5, "bfloat16": 5e-3, "int8": 1e-3, "int4": 0.02}[precision]
 
 
 @each_shape

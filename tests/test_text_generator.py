@@ -153,7 +153,22 @@ def test_without_kernels_it_is_what_load_returns(plain):
     assert gpt.generate(PROMPT, seed=1, max_tokens=9) == plain.generate(PROMPT, seed=1, max_tokens=9)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+@needs_kernels
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8", "int4"])
+def test_kernels_round_to_the_format_asked_for(dtype):
+    gpt = load_generator(tiny(), device="cpu", dtype=dtype)
+    assert gpt.model.precision == dtype
+    assert gpt.generate("once", seed=1, max_tokens=3).samples
+
+
+@pytest.mark.usefixtures("without_kernels")
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+def test_without_kernels_whole_numbers_are_refused(dtype):
+    with pytest.raises(ConfigError, match=f"PyTorch does not compute in {dtype}; native kernels do"):
+        load_generator(tiny(), device="cpu", dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
 def test_another_number_format_is_pytorchs(dtype):
     gpt = load_generator(tiny(), device="cpu", dtype=dtype)
     assert isinstance(gpt, LanguageModel)

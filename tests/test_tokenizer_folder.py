@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 
 import pytest
 import tokenizers
@@ -9,6 +10,7 @@ from transformers import AutoTokenizer, GPT2Tokenizer
 from cutaway.errors import TokenizerError
 from cutaway.tokenizer import Tokenizer, Vocabulary, folder
 from cutaway.tokenizer.byte_alphabet import CHARACTER_OF, to_piece
+from cutaway.tokenizer.gpt2 import TOKENIZER_JSON_SHA256, gpt2_vocabulary
 
 GPT2 = Tokenizer.gpt2()
 SMALL = Tokenizer.train(["the cat sat on the mat, the rat sat on the cat; \n\n that is that"], 275)
@@ -263,3 +265,13 @@ def test_a_tokenizer_json_that_is_not_gpt2s_kind_is_refused(small_folder, change
 def test_saved_pieces_are_printable():
     assert to_piece(b" ") == CHARACTER_OF[32] == "Ġ"
     assert all(piece.isprintable() for piece in SMALL.vocabulary.pieces)
+
+
+def test_gpt2s_own_file_is_known_by_its_hash_and_read_as_any_other_would_be(gpt2_folder, tmp_path):
+    """Longer by a space, it is understood instead, and checked, and gives the same."""
+    content = (gpt2_folder / "tokenizer.json").read_bytes()
+    assert sha256(content).hexdigest() == TOKENIZER_JSON_SHA256
+    assert folder.read(gpt2_folder) is gpt2_vocabulary()
+    (tmp_path / "tokenizer.json").write_bytes(content + b" ")
+    assert folder.read(tmp_path) is not gpt2_vocabulary()
+    assert folder.read(tmp_path) == gpt2_vocabulary()

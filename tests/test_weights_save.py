@@ -13,7 +13,6 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
 from cutaway.model import GPT
 from cutaway.tokenizer import Tokenizer
-from cutaway.weights import save
 from cutaway.weights.load import load_model
 from cutaway.weights.save import save_model
 from cutaway.weights.tokenizer import load_tokenizer
@@ -156,7 +155,9 @@ def test_weights_that_could_not_be_loaded_are_not_saved(bad, dtype, model, tmp_p
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("step", ["_write_texts", "_write_weights", "_sync", "_swap"])
+@pytest.mark.parametrize(
+    "step", ["save.write_texts", "save._write_weights", "model_folder._sync", "model_folder._swap"]
+)
 def test_when_writing_fails_the_old_checkpoint_is_there_and_nothing_else(step, model, tmp_path, monkeypatch):
     save_model(model, tmp_path / "m")
     before = {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()}
@@ -164,7 +165,7 @@ def test_when_writing_fails_the_old_checkpoint_is_there_and_nothing_else(step, m
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(save, step, fail)
+    monkeypatch.setattr(f"cutaway.weights.{step}", fail)
     with pytest.raises(
         CheckpointError, match=r"cannot be saved to .*m: No space left on device; what was there is unchanged"
     ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cutaway import generate as decoding
 from cutaway import weights
 from cutaway.generate import Generation
+from cutaway.native import PRECISIONS
 from cutaway.sampling import BeamParams, ContrastiveParams, SamplingParams
 from cutaway.text_generator import Prompt, TextGenerator
 from cutaway.tokenizer import AnyTokenizer
@@ -114,17 +115,20 @@ def load(source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: st
 def load_generator(
     source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: str = "float32"
 ) -> TextGenerator:
-    """The same model, ready to write and no more: in float32 on a CPU by the native kernels, without PyTorch.
+    """The same model, ready to write and no more: on a CPU by the native kernels, without PyTorch.
 
-    It is there seconds sooner and decodes faster. Its logits are PyTorch's but for rounding, which changes a drawn
-    token in some thousands, as it does in PyTorch between batches of different sizes; here no batch changes a bit.
+    It is there seconds sooner and decodes faster. Kernels take float32, bfloat16, int8 and int4, to which weights are
+    rounded while loading; what `cutaway quantize` made is mapped as it is, and its precision is its own, which float32
+    here leaves alone. In float32, logits are PyTorch's but for rounding, which changes a drawn token in some thousands,
+    as it does in PyTorch between batches of different sizes; here no batch changes a bit.
     On a GPU, in another number format, or where kernels are missing or do not suit the checkpoint, it is what `load`
     returns.
 
-    Raises: what `load` raises.
+    Raises: what `load` raises; ConfigError for int8 or int4 where there are no kernels for them.
     """
-    if dtype == "float32" and is_cpu(device) and suits_native(source):
-        return TextGenerator(load_native(source), weights.load_tokenizer(source), name=str(source))
+    if dtype in PRECISIONS and is_cpu(device) and suits_native(source):
+        model = load_native(source, precision=None if dtype == "float32" else dtype)
+        return TextGenerator(model, weights.load_tokenizer(source), name=str(source))
     return load(source, device=device, dtype=dtype)
 
 

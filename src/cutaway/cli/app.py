@@ -22,6 +22,7 @@ COMMANDS = {
     "prepare": ("cutaway.cli.prepare:prepare_command", "Turn text into token shards to train on."),
     "data": ("cutaway.cli.data:app", "Look into prepared data, or check it."),
     "train": ("cutaway.cli.train:train", "Train a model, or go on training it."),
+    "quantize": ("cutaway.cli.quantize:quantize", "Make a smaller, faster checkpoint, and say what it costs."),
     "export": ("cutaway.cli.export:export", "Write a model for other tools: a folder, GGUF or ONNX."),
     "inspect": ("cutaway.cli.inspect.app:app", "Look inside a model: attention, lens, heads, embeddings, weights."),
     "explain": ("cutaway.cli.explain:explain", "Walk through the network step by step for a text."),

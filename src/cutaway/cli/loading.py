@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def load(options: "ModelOptions") -> "LanguageModel":
     """The model, ready for everything."""
-    _find(options.model)
+    find(options.model)
     from cutaway.language_model import load as load_model  # which help must not wait for
 
     return load_model(options.model, device=options.device, dtype=options.dtype)
@@ -23,13 +23,13 @@ def load(options: "ModelOptions") -> "LanguageModel":
 
 def load_generator(options: "ModelOptions") -> "TextGenerator":
     """The model, ready to write: where native kernels can do that, without PyTorch and seconds sooner."""
-    _find(options.model)
+    find(options.model)
     from cutaway.language_model import load_generator as load_model
 
     return load_model(options.model, device=options.device, dtype=options.dtype)
 
 
-def _find(source: str) -> None:
+def find(source: str) -> None:
     """Fetch the model if need be; a wrong name, or a missing network, is told before torch is loaded, not after.
 
     Raises: ModelNotFoundError when there is no such model.

@@ -38,6 +38,8 @@ static inline void fetch_ahead(const void* at, int bytes) {
 }
 
 struct Float32 {
+    static constexpr int kPlanes = 1;
+
     static void put(const Rows& rows, int row, int column, const float* values) {
         float* to = (float*)rows.values + (size_t)row * rows.inputs + column;
         for (int i = 0; i < kBlock; i++) to[i] = values[i];
@@ -66,6 +68,8 @@ struct Float32 {
 };
 
 struct Bfloat16 {
+    static constexpr int kPlanes = 1;
+
     static void put(const Rows& rows, int row, int column, const float* values) {
         uint16_t* to = (uint16_t*)rows.values + (size_t)row * rows.inputs + column;
         for (int i = 0; i < kBlock; i += kLanes) store(to + i, to_bfloat16(load<Vec>(values + i)));
@@ -96,139 +100,118 @@ struct Bfloat16 {
     }
 };
 
-// Rows of signed bytes with one scale for each GROUP of inputs: x = scale × q with |q| ≤ 127.
-template <int GROUP, int ZERO>
-static void put_bytes(const Rows& rows, int row, int column, const float* values) {
-    const int groups = rows.inputs / GROUP;
-    for (int begin = 0; begin < kBlock; begin += GROUP) {
-        Vec most = {};
-        for (int i = 0; i < GROUP; i += kLanes) most = maximum(most, absolute(load<Vec>(values + begin + i)));
-        const float largest = maximum_of(most), inverse = largest > 0 ? 127 / largest : 0;
-        IntVec sum = {};
-        int8_t* to = (int8_t*)rows.values + (size_t)row * rows.inputs + column + begin;
-        for (int i = 0; i < GROUP; i += kLanes) {
-            const IntVec q = rounded(load<Vec>(values + begin + i) * inverse);
-            store(to + i, __builtin_convertvector(q, ByteVec));
-            sum += q;
-        }
-        const size_t group = (size_t)row * groups + (column + begin) / GROUP;
-        rows.scales[group] = largest / 127;
-        rows.offsets[group] = -ZERO * sum_of(sum);
-    }
-}
+// int8 and int4: groups of inputs share a scale, in the weights and in the rows. `Packing` says how the weights lie:
+//   kGroup         inputs that share a scale
+//   kZero          what was added to a weight to make it unsigned
+//   kPlanes        bytes to an activation: 1, or 2 for x = scale × (256 high + low)
+//   kFours         sets of four inputs side by side in 32 bits
+//   kSigned        whether `four` gives weights without their zero point
+//   four, number   the i-th set of a register, and one number of a byte
+//
+// Rounding activations to 127 steps does three times the harm that rounding weights to 255 does, so next to int8
+// weights they have two bytes; next to int4 weights one is enough.
+template <class Packing>
+struct Integers {
+    static constexpr int kGroup = Packing::kGroup, kZero = Packing::kZero, kPlanes = Packing::kPlanes;
+    static constexpr int kStep = 4 * Packing::kFours;  // inputs side by side
 
-// sum += scale of the weights × scale of the row × dot: what both integer formats do at the end of a group.
-template <int ROWS, int VECTORS>
-static inline void add_group(const uint16_t* scales, const float (&scale)[ROWS], const IntVec (&dot)[ROWS][VECTORS],
-                             Vec (&sum)[ROWS][VECTORS]) {
-    UNROLL for (int v = 0; v < VECTORS; v++) {
-        const Vec of_weights = load_float16(scales + v * kLanes);
-        UNROLL for (int t = 0; t < ROWS; t++) {
-            sum[t][v] += __builtin_convertvector(dot[t][v], Vec) * (of_weights * scale[t]);
-        }
-    }
-}
-
-struct Int8 {
-    static constexpr int kGroup = 64, kZero = 128;
-
+    // A group's high bytes come first, then its low bytes.
     static void put(const Rows& rows, int row, int column, const float* values) {
-        put_bytes<kGroup, kZero>(rows, row, column, values);
+        constexpr int kMost = kPlanes == 2 ? 127 * 256 : 127;
+        for (int begin = 0; begin < kBlock; begin += kGroup, values += kGroup) {
+            Vec most = {};
+            for (int i = 0; i < kGroup; i += kLanes) most = maximum(most, absolute(load<Vec>(values + i)));
+            const float largest = maximum_of(most), inverse = largest > 0 ? kMost / largest : 0;
+            const size_t group = ((size_t)row * rows.inputs + column + begin) / kGroup;
+            int8_t* to = (int8_t*)rows.values + group * kGroup * kPlanes;
+            IntVec sum = {};
+            for (int i = 0; i < kGroup; i += kLanes) {
+                const IntVec q = rounded(load<Vec>(values + i) * inverse);
+                const IntVec high = kPlanes == 2 ? (q + 128) >> 8 : q;
+                store(to + i, __builtin_convertvector(high, ByteVec));
+                if (kPlanes == 2) store(to + kGroup + i, __builtin_convertvector(q - high * 256, ByteVec));
+                sum += q;
+            }
+            rows.scales[group] = largest / kMost;
+            rows.offsets[group] = Packing::kSigned ? 0 : -kZero * sum_of(sum);
+        }
     }
 
+    // Both bytes of an activation are multiplied while the weights are at hand: they count as two rows of the tile.
     template <int ROWS, int VECTORS>
     static void multiply(const Operands& from, Vec (&sum)[ROWS][VECTORS]) {
         const int groups = from.matrix.inputs / kGroup;
         const uint8_t* w = from.weights<uint8_t>() + 4 * from.column;
         const uint16_t* scales = from.matrix.scales + (size_t)from.block * groups * kBlock + from.column;
         const int8_t* x[ROWS];
-        UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<int8_t>(t);
+        UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<int8_t[kPlanes]>(t)[0];
         for (int g = 0; g < groups; g++, scales += kBlock) {
-            IntVec dot[ROWS][VECTORS];
-            float scale[ROWS];
-            UNROLL for (int t = 0; t < ROWS; t++) {
-                const size_t group = (size_t)(from.row + t) * groups + g;
-                scale[t] = from.rows.scales[group];
-                const IntVec start = all(kSignedOnly ? 0 : from.rows.offsets[group]);
-                UNROLL for (int v = 0; v < VECTORS; v++) dot[t][v] = start;
-            }
-            for (int k = g * kGroup; k < (g + 1) * kGroup; k += 4, w += 4 * kBlock) {
+            IntVec dot[ROWS * kPlanes][VECTORS] = {};
+            for (int k = 0; k < kGroup; k += kStep, w += 4 * kBlock) {
                 if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
-                IntVec weight[VECTORS];
-                UNROLL for (int v = 0; v < VECTORS; v++) {
-                    weight[v] = load<IntVec>(w + 4 * v * kLanes) ^ (kSignedOnly ? (int32_t)0x80808080 : 0);
-                }
-                UNROLL for (int t = 0; t < ROWS; t++) {
-                    const IntVec four = all(load<int32_t>(x[t] + k));
-                    UNROLL for (int v = 0; v < VECTORS; v++) dot[t][v] = dot4(dot[t][v], weight[v], four);
-                }
-            }
-            add_group(scales, scale, dot, sum);
-        }
-    }
-
-    static float weight(const Matrix& matrix, int output, int input) {
-        const int block = output / kBlock, lane = output % kBlock, groups = matrix.inputs / kGroup;
-        const uint8_t* w = (const uint8_t*)(matrix.weights + block * matrix.block_bytes);
-        const int q = w[(size_t)(input / 4) * 4 * kBlock + lane * 4 + input % 4] - kZero;
-        return scale_of(matrix, ((size_t)block * groups + input / kGroup) * kBlock, lane) * q;
-    }
-
-    static float scale_of(const Matrix& matrix, size_t group, int lane) {
-        float scales[kLanes];
-        store(scales, load_float16(matrix.scales + group + lane / kLanes * kLanes));
-        return scales[lane % kLanes];
-    }
-};
-
-struct Int4 {
-    static constexpr int kGroup = 32, kZero = 8;
-
-    static void put(const Rows& rows, int row, int column, const float* values) {
-        put_bytes<kGroup, kZero>(rows, row, column, values);
-    }
-
-    template <int ROWS, int VECTORS>
-    static void multiply(const Operands& from, Vec (&sum)[ROWS][VECTORS]) {
-        const int groups = from.matrix.inputs / kGroup;
-        const uint8_t* w = from.weights<uint8_t>() + 4 * from.column;
-        const uint16_t* scales = from.matrix.scales + (size_t)from.block * groups * kBlock + from.column;
-        const int8_t* x[ROWS];
-        UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<int8_t>(t);
-        for (int g = 0; g < groups; g++, scales += kBlock) {
-            IntVec dot[ROWS][VECTORS];
-            float scale[ROWS];
-            UNROLL for (int t = 0; t < ROWS; t++) {
-                const size_t group = (size_t)(from.row + t) * groups + g;
-                scale[t] = from.rows.scales[group];
-                UNROLL for (int v = 0; v < VECTORS; v++) dot[t][v] = all(from.rows.offsets[group]);
-            }
-            for (int k = g * kGroup; k < (g + 1) * kGroup; k += 8, w += 4 * kBlock) {
-                if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
-                IntVec weight[VECTORS];
-                UNROLL for (int v = 0; v < VECTORS; v++) weight[v] = load<IntVec>(w + 4 * v * kLanes);
-                UNROLL for (int half = 0; half < 2; half++) {
-                    UNROLL for (int t = 0; t < ROWS; t++) {
-                        const IntVec four = all(load<int32_t>(x[t] + k + 4 * half));
+                IntVec stored[VECTORS];
+                UNROLL for (int v = 0; v < VECTORS; v++) stored[v] = load<IntVec>(w + 4 * v * kLanes);
+                UNROLL for (int i = 0; i < Packing::kFours; i++) {
+                    UNROLL for (int t = 0; t < ROWS * kPlanes; t++) {
+                        const int8_t* at = x[t / kPlanes] + t % kPlanes * kGroup + k + 4 * i;
+                        const IntVec four = all(load<int32_t>(at));
                         UNROLL for (int v = 0; v < VECTORS; v++) {
-                            const IntVec nibbles = (weight[v] >> (4 * half)) & 0x0f0f0f0f;
-                            dot[t][v] = dot4(dot[t][v], nibbles, four);
+                            dot[t][v] = dot4(dot[t][v], Packing::four(stored[v], i), four);
                         }
                     }
                 }
             }
-            add_group(scales, scale, dot, sum);
+            add_group(from, g, scales, dot, sum);
+            UNROLL for (int t = 0; t < ROWS; t++) x[t] += kPlanes * kGroup;
         }
     }
 
     static float weight(const Matrix& matrix, int output, int input) {
         const int block = output / kBlock, lane = output % kBlock, groups = matrix.inputs / kGroup;
         const uint8_t* w = (const uint8_t*)(matrix.weights + block * matrix.block_bytes);
-        const int both = w[(size_t)(input / 8) * 4 * kBlock + lane * 4 + input % 4];
-        const int q = (input % 8 < 4 ? both & 15 : both >> 4) - kZero;
-        return Int8::scale_of(matrix, ((size_t)block * groups + input / kGroup) * kBlock, lane) * q;
+        const int byte = w[(size_t)(input / kStep) * 4 * kBlock + lane * 4 + input % 4];
+        const size_t group = ((size_t)block * groups + input / kGroup) * kBlock;
+        float scales[kLanes];
+        store(scales, load_float16(matrix.scales + group + lane / kLanes * kLanes));
+        return scales[lane % kLanes] * (Packing::number(byte, input) - kZero);
+    }
+
+private:
+    // sum += scale of the weights × scale of the row × (256 dot of high bytes + dot of low ones + offset)
+    template <int ROWS, int VECTORS>
+    static inline void add_group(const Operands& from, int group, const uint16_t* scales,
+                                 const IntVec (&dot)[ROWS * kPlanes][VECTORS], Vec (&sum)[ROWS][VECTORS]) {
+        const size_t of_row = (size_t)from.row * (from.matrix.inputs / kGroup) + group;
+        UNROLL for (int t = 0; t < ROWS; t++) {
+            const size_t at = of_row + (size_t)t * (from.matrix.inputs / kGroup);
+            const float scale = from.rows.scales[at];
+            const IntVec offset = all(from.rows.offsets[at]);
+            UNROLL for (int v = 0; v < VECTORS; v++) {
+                IntVec whole = dot[t * kPlanes][v];
+                if constexpr (kPlanes == 2) whole = whole * 256 + dot[t * kPlanes + 1][v];
+                const Vec of_weights = load_float16(scales + v * kLanes);
+                sum[t][v] += __builtin_convertvector(whole + offset, Vec) * (of_weights * scale);
+            }
+        }
     }
 };
+
+struct Bytes {
+    static constexpr int kGroup = 64, kZero = 128, kPlanes = 2, kFours = 1;
+    static constexpr bool kSigned = kSignedOnly;
+    static IntVec four(IntVec stored, int) { return kSigned ? stored ^ (int32_t)0x80808080 : stored; }
+    static int number(int byte, int) { return byte; }
+};
+
+struct Nibbles {
+    static constexpr int kGroup = 32, kZero = 8, kPlanes = 1, kFours = 2;
+    static constexpr bool kSigned = false;
+    static IntVec four(IntVec stored, int i) { return (stored >> (4 * i)) & 0x0f0f0f0f; }
+    static int number(int byte, int input) { return input % 8 < 4 ? byte & 15 : byte >> 4; }
+};
+
+using Int8 = Integers<Bytes>;
+using Int4 = Integers<Nibbles>;
 
 }  // namespace CUTAWAY_ISA
 }  // namespace cutaway

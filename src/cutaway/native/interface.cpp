@@ -13,7 +13,7 @@
 using namespace cutaway;
 
 // Raised with every change of a signature or structure; library.py refuses any but its own.
-constexpr int kInterface = 1;
+constexpr int kInterface = 2;
 constexpr int kMaxThreads = 1024;
 
 template <class Work>
@@ -61,6 +61,12 @@ EXPORT void cutaway_model_free(Model* model) { delete model; }
 
 EXPORT const char* cutaway_model_set(Model* model, const char* name, int layer, const float* data, int64_t count) {
     return guarded([&] { return model->set(name, layer, data, count); });
+}
+
+// A matrix that is packed already, used where it lies: it must outlive the model.
+EXPORT const char* cutaway_model_map(Model* model, const char* name, int layer, const char* weights,
+                                     int64_t weight_bytes, const uint16_t* scales, int64_t scale_bytes) {
+    return guarded([&] { return model->map(name, layer, {weights, weight_bytes, scales, scale_bytes}); });
 }
 
 // The name of a tensor that has not been set yet; null when all have. Valid until the next call of `set`.

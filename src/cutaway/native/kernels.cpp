@@ -10,7 +10,8 @@ namespace CUTAWAY_ISA {
 template <class F, int ROWS>
 static void multiply_rows(const Matrix& matrix, int block, const Rows& in, int row, bool fetch,
                           float (&out)[kTileRows][kBlock]) {
-    constexpr int kVectors = ROWS == 1 ? kBlock / kLanes : kTileVectors;
+    constexpr int kAlone = kBlock / kLanes / (kLanes < 16 ? F::kPlanes : 1);
+    constexpr int kVectors = ROWS == 1 ? kAlone : kTileVectors;
     for (int column = 0; column < kBlock; column += kVectors * kLanes) {
         Vec sum[ROWS][kVectors];
         const float* bias = matrix.bias + block * kBlock + column;
@@ -27,18 +28,19 @@ static void multiply_rows(const Matrix& matrix, int block, const Rows& in, int r
 // Calls finish(row, 64 outputs of it) for every row. Rows are split evenly: 8 are 4 + 4 rather than 6 + 2.
 template <class F, class Finish>
 static void multiply_block(const Matrix& matrix, int block, const Rows& in, int rows, Finish finish) {
+    constexpr int kMost = kTileRows / F::kPlanes;
     alignas(64) float out[kTileRows][kBlock];
     for (int row = 0, tile; row < rows; row += tile) {
-        const int tiles = (rows - row + kTileRows - 1) / kTileRows;
+        const int tiles = (rows - row + kMost - 1) / kMost;
         tile = (rows - row + tiles - 1) / tiles;
         const bool fetch = row == 0;
         switch (tile) {
             case 1: multiply_rows<F, 1>(matrix, block, in, row, fetch, out); break;
             case 2: multiply_rows<F, 2>(matrix, block, in, row, fetch, out); break;
-            case 3: multiply_rows<F, 3>(matrix, block, in, row, fetch, out); break;
-            case 4: multiply_rows<F, 4>(matrix, block, in, row, fetch, out); break;
-            case 5: multiply_rows<F, kTileRows < 5 ? kTileRows : 5>(matrix, block, in, row, fetch, out); break;
-            default: multiply_rows<F, kTileRows>(matrix, block, in, row, fetch, out);
+            case 3: multiply_rows<F, kMost < 3 ? kMost : 3>(matrix, block, in, row, fetch, out); break;
+            case 4: multiply_rows<F, kMost < 4 ? kMost : 4>(matrix, block, in, row, fetch, out); break;
+            case 5: multiply_rows<F, kMost < 5 ? kMost : 5>(matrix, block, in, row, fetch, out); break;
+            default: multiply_rows<F, kMost>(matrix, block, in, row, fetch, out);
         }
         for (int t = 0; t < tile; t++) finish(row + t, out[t]);
     }

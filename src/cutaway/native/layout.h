@@ -12,6 +12,8 @@ namespace cutaway {
 constexpr int kBlock = 64;
 // Keys are kept 16 tokens at a time, so that one register holds the scores of several tokens.
 constexpr int kKeyBlock = 16;
+// Packed weights begin at multiples of a line of the cache; a register that straddles two of them loads at half speed.
+constexpr int kAlignment = 64;
 
 enum Format : int { kFloat32, kBfloat16, kInt8, kInt4, kFormatCount };
 
@@ -26,16 +28,17 @@ enum Format : int { kFloat32, kBfloat16, kInt8, kInt4, kFormatCount };
 // weight = scale × q. The order is that in which a kernel reads, so decoding is one long sequential read.
 struct Matrix {
     int inputs = 0, outputs = 0;  // both padded
-    char* weights = nullptr;
-    uint16_t* scales = nullptr;
+    const char* weights = nullptr;
+    const uint16_t* scales = nullptr;
     float* bias = nullptr;  // [outputs]
     size_t block_bytes = 0;
 };
 
-// Rows of activations in the form that a matrix multiplies: floats, bfloat16, or (for int8 and int4) signed bytes
-// with a scale for each group. `offsets` holds, for each group, -zero × Σq, which undoes the weights' zero point.
+// Rows of activations in the form that a matrix multiplies: floats, bfloat16, or integers with a scale for each group,
+// in one signed byte for int4, in two (high bytes of a group, then its low bytes) for int8. `offsets` holds, for each
+// group, -zero × Σq, which undoes the weights' zero point.
 struct Rows {
-    char* values = nullptr;  // [rows][inputs]
+    char* values = nullptr;  // [rows][inputs], or [rows][groups][2][64]
     float* scales = nullptr;  // [rows][groups]
     int32_t* offsets = nullptr;  // [rows][groups]
     int inputs = 0;  // padded

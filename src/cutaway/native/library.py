@@ -10,7 +10,7 @@ from pathlib import Path
 from cutaway.errors import ConfigError, did_you_mean
 from cutaway.native.compile import LIBRARY
 
-INTERFACE = 1
+INTERFACE = 2
 """Raised, here and in interface.cpp, with every change of a signature."""
 
 LIBRARY_VARIABLE = "CUTAWAY_NATIVE_LIBRARY"
@@ -38,6 +38,7 @@ _SIGNATURES = {
     "cutaway_model_new": (c_char_p, [POINTER(Shape), c_int, c_char_p, c_int, POINTER(c_void_p)]),
     "cutaway_model_free": (None, [c_void_p]),
     "cutaway_model_set": (c_char_p, [c_void_p, c_char_p, c_int, c_void_p, c_int64]),
+    "cutaway_model_map": (c_char_p, [c_void_p, c_char_p, c_int, c_void_p, c_int64, c_void_p, c_int64]),
     "cutaway_model_missing": (c_char_p, [c_void_p]),
     "cutaway_cache_new": (c_char_p, [c_void_p, c_int, c_int, POINTER(c_void_p)]),
     "cutaway_cache_free": (None, [c_void_p]),

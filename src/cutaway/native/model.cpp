@@ -67,7 +67,7 @@ float* Model::vector_named(const std::string& name, int layer, int64_t& count) {
 }
 
 // GPT-2 checkpoints store a layer's matrices as (inputs, outputs), embedding and head as (outputs, inputs).
-Matrix* Model::matrix_named(const std::string& name, int layer, Source& source) {
+PackedMatrix* Model::matrix_named(const std::string& name, int layer, Source& source) {
     const int C = shape.n_embd, inner = shape.mlp_size;
     if (layer < 0) {
         source = {nullptr, C, shape.vocab_size, 1, (size_t)C};
@@ -93,9 +93,10 @@ static bool all_finite(const float* data, int64_t count) {
     return std::all_of(data, data + count, [](float x) { return std::isfinite(x); });
 }
 
+static const char* const unknown = "is not a tensor of this model";
+static const char* const other_size = "has another size than this model's";
+
 const char* Model::set(const std::string& name, int layer, const float* data, int64_t count) {
-    static const char* const unknown = "is not a tensor of this model";
-    static const char* const other_size = "has another size than this model's";
     static const char* const infinite =
         "holds NaN or infinity as float32; the checkpoint is damaged, or needs a dtype with a wider range";
     if (layer < -1 || layer >= shape.n_layer) return unknown;
@@ -119,15 +120,38 @@ const char* Model::set(const std::string& name, int layer, const float* data, in
         if (count != expected) return other_size;
         finite = all_finite(data, count);
         std::copy(data, data + count, vector);
-    } else if (Matrix* matrix = matrix_named(name, layer, source)) {
+    } else if (PackedMatrix* matrix = matrix_named(name, layer, source)) {
         if (count != (int64_t)source.inputs * source.outputs) return other_size;
         source.data = data;
         finite = pack(team_, format, source, *matrix, 0);
     } else {
         return unknown;
     }
-    missing_.erase(std::remove(missing_.begin(), missing_.end(), key_of(name, layer)), missing_.end());
+    found(name, layer);
     return finite ? nullptr : infinite;
+}
+
+const char* Model::map(const std::string& name, int layer, const Packed& packed) {
+    if (format != kInt8 && format != kInt4) return "is made of whole numbers, which this format is not";
+    if (layer < -1 || layer >= shape.n_layer) return unknown;
+    Source source;
+    PackedMatrix* matrix = layer >= 0 && name == "attn.c_attn.weight" ? &layers_[layer].c_attn
+                                                                      : matrix_named(name, layer, source);
+    if (!matrix) return unknown;
+    if (packed.weight_bytes != (int64_t)matrix->weight_bytes || packed.scale_bytes != (int64_t)matrix->scale_bytes) {
+        return other_size;
+    }
+    const auto is_aligned = [](const void* at) { return reinterpret_cast<uintptr_t>(at) % kAlignment == 0; };
+    if (!is_aligned(packed.weights) || !is_aligned(packed.scales)) return "does not begin at a multiple of 64 bytes";
+    matrix->memory.reset();
+    matrix->weights = packed.weights;
+    matrix->scales = packed.scales;
+    found(name, layer);
+    return nullptr;
+}
+
+void Model::found(const std::string& name, int layer) {
+    missing_.erase(std::remove(missing_.begin(), missing_.end(), key_of(name, layer)), missing_.end());
 }
 
 // Room for that many rows of activations: values, then scales, then offsets.

@@ -48,6 +48,14 @@ struct Place {
     int32_t token, slot, position, answer;
 };
 
+// A matrix of whole numbers as layout.h has it, in memory that is only read.
+struct Packed {
+    const char* weights;
+    int64_t weight_bytes;
+    const uint16_t* scales;
+    int64_t scale_bytes;
+};
+
 class Model {
 public:
     Model(const Shape& shape, Format format, const InstructionSet& isa, int threads);
@@ -55,6 +63,8 @@ public:
     // Packs the tensor of that name as checkpoints store it; layer is -1 for those outside of layers.
     // Returns null, or what is wrong.
     const char* set(const std::string& name, int layer, const float* data, int64_t count);
+    // Uses a matrix that is packed already where it lies; it must stay there. Returns null, or what is wrong.
+    const char* map(const std::string& name, int layer, const Packed& packed);
 
     // Reads tokens into the cache; each answer is a row of vocab_size floats. Positions of a sequence must follow
     // each other, and its tokens stand side by side.
@@ -69,8 +79,9 @@ public:
 private:
     friend struct Pass;
 
+    void found(const std::string& name, int layer);
     float* vector_named(const std::string& name, int layer, int64_t& count);
-    Matrix* matrix_named(const std::string& name, int layer, Source& source);
+    PackedMatrix* matrix_named(const std::string& name, int layer, Source& source);
     Rows rows(Memory& memory, int rows, int inputs) const;
     void reserve(int rows);
     void read(Cache& cache, const Place* places, int count, float* logits);

@@ -16,6 +16,7 @@ from cutaway.errors import CheckpointError, ConfigError, GenerationError, did_yo
 from cutaway.native.cache import NativeCache
 from cutaway.native.handle import Handle
 from cutaway.native.library import Shape, choose_instruction_set, load_library
+from cutaway.native.packed import PackedMatrix
 
 PRECISIONS = ("float32", "bfloat16", "int8", "int4")
 """Formats of weights, in the library's order. Keys and values are float32 with the first, bfloat16 with the rest."""
@@ -34,7 +35,8 @@ class NativeModel:
     One call computes at a time; more wait for their turn. `close`, or leaving a `with` block, frees the memory.
 
     `tensors` are those of a checkpoint by our names, as the file holds them: a layer's matrices (in, out). Each is
-    packed as it comes and not kept. `source` names them in errors.
+    packed as it comes and not kept, but for those that are packed already: these are used where they lie, and kept from
+    being freed. `source` names them in errors.
 
     Raises: ConfigError when there is no library, or for an unknown precision or instruction set; CheckpointError
         when a tensor is missing, unknown, of another size, or not finite.
@@ -43,7 +45,7 @@ class NativeModel:
     def __init__(
         self,
         config: GPTConfig,
-        tensors: Iterable[tuple[str, NDArray[Any]]],
+        tensors: Iterable[tuple[str, NDArray[Any] | PackedMatrix]],
         *,
         precision: str = "float32",
         threads: int | None = None,
@@ -59,8 +61,9 @@ class NativeModel:
         self._library = load_library()
         self._handle = self._new_handle()
         self._lock = threading.Lock()
-        for name, array in tensors:
-            if fault := self._set(name, array):
+        self._mapped: list[PackedMatrix] = []
+        for name, tensor in tensors:
+            if fault := self._map(name, tensor) if isinstance(tensor, PackedMatrix) else self._set(name, tensor):
                 raise CheckpointError(f"{source}: tensor {name!r} {fault}")
         if missing := self._library.cutaway_model_missing(self._handle.pointer):
             raise CheckpointError(f"{source} has no tensor {missing.decode()!r}; the model cannot do without")
@@ -80,6 +83,7 @@ class NativeModel:
         """Free the weights; the model cannot be used afterwards."""
         with self._lock:
             self._handle.close()
+            self._mapped.clear()
 
     def cache(self, slots: int = 1, max_tokens: int | None = None) -> NativeCache:
         """Room for the keys and values of some sequences, by default of up to the whole context.
@@ -157,13 +161,22 @@ class NativeModel:
 
     def _set(self, name: str, array: NDArray[Any]) -> str | None:
         """Pack a tensor; what is wrong with it, if anything."""
+        data = np.require(array, np.float32, ["C", "A"])
+        fault: bytes | None = self._library.cutaway_model_set(*self._place(name), data.ctypes.data, data.size)
+        return fault.decode() if fault else None
+
+    def _map(self, name: str, packed: PackedMatrix) -> str | None:
+        """Use a packed matrix where it lies; what is wrong with it, if anything."""
+        parts = [part for array in (packed.weights, packed.scales) for part in (array.ctypes.data, array.nbytes)]
+        fault: bytes | None = self._library.cutaway_model_map(*self._place(name), *parts)
+        self._mapped.append(packed)
+        return fault.decode() if fault else None
+
+    def _place(self, name: str) -> tuple[ctypes.c_void_p, bytes, int]:
+        """Whose tensor it is, its name in the layer, and which layer; -1 for none."""
         place = _IN_LAYER.fullmatch(name)
         layer, tensor = (int(place[1]), place[2]) if place else (-1, name)
-        data = np.require(array, np.float32, ["C", "A"])
-        fault: bytes | None = self._library.cutaway_model_set(
-            self._handle.pointer, tensor.encode(), min(layer, self.config.n_layer), data.ctypes.data, data.size
-        )
-        return fault.decode() if fault else None
+        return self._handle.pointer, tensor.encode(), min(layer, self.config.n_layer)
 
     def _check(self, cache: NativeCache, slots: Sequence[int], counts: Sequence[int], answers: Sequence[int]) -> None:
         if not len(slots) == len(counts) == len(answers) > 0 or len(set(slots)) < len(slots):

@@ -20,7 +20,7 @@ static size_t weight_bits(Format format) {
 }
 
 size_t row_bytes(Format format, int inputs) {
-    const size_t each = format == kFloat32 ? 4 : format == kBfloat16 ? 2 : 1;
+    const size_t each = format == kFloat32 ? 4 : format == kInt4 ? 1 : 2;
     return each * inputs;
 }
 
@@ -30,13 +30,19 @@ PackedMatrix empty_matrix(Format format, int inputs, int outputs) {
     matrix.outputs = padded(outputs);
     matrix.block_bytes = (size_t)matrix.inputs * kBlock * weight_bits(format) / 8;
     const size_t blocks = matrix.outputs / kBlock, groups = matrix.inputs / group_size(format);
-    const size_t scales = is_quantised(format) ? blocks * groups * kBlock : 0;
-    const size_t weight_bytes = blocks * matrix.block_bytes;
-    matrix.memory = allocate(weight_bytes + scales * sizeof(uint16_t) + matrix.outputs * sizeof(float));
-    matrix.weights = matrix.memory.get();
-    matrix.scales = reinterpret_cast<uint16_t*>(matrix.weights + weight_bytes);
-    matrix.bias = reinterpret_cast<float*>(matrix.weights + weight_bytes + scales * sizeof(uint16_t));
+    matrix.weight_bytes = blocks * matrix.block_bytes;
+    matrix.scale_bytes = is_quantised(format) ? blocks * groups * kBlock * sizeof(uint16_t) : 0;
+    matrix.bias_memory = allocate(matrix.outputs * sizeof(float));
+    matrix.bias = reinterpret_cast<float*>(matrix.bias_memory.get());
     return matrix;
+}
+
+// Memory for the weights, zeroed, taken when the first of them come: a matrix that is mapped needs none.
+static void take_memory(PackedMatrix& matrix) {
+    if (matrix.memory) return;
+    matrix.memory = allocate(matrix.weight_bytes + matrix.scale_bytes);
+    matrix.weights = matrix.memory.get();
+    matrix.scales = reinterpret_cast<const uint16_t*>(matrix.weights + matrix.weight_bytes);
 }
 
 static uint32_t bits_of(float x) {
@@ -139,7 +145,9 @@ static void write_group(Format format, const float* group, int first_input, uint
     }
 }
 
-bool pack(Team& team, Format format, const Source& source, Matrix& to, int first_output) {
+bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int first_output) {
+    take_memory(to);
+    uint16_t* const all_scales = reinterpret_cast<uint16_t*>(to.memory.get() + to.weight_bytes);
     const int blocks = padded(source.outputs) / kBlock, groups = to.inputs / group_size(format);
     std::atomic<bool> finite{true};
     const size_t tile_size = format == kFloat32 ? 0 : (size_t)to.inputs * kBlock;
@@ -148,7 +156,7 @@ bool pack(Team& team, Format format, const Source& source, Matrix& to, int first
         const Share share(blocks, member, team.size());
         for (int b = share.begin; b < share.end; b++) {
             const size_t block = first_output / kBlock + b;
-            char* weights = to.weights + block * to.block_bytes;
+            char* weights = to.memory.get() + block * to.block_bytes;
             float* tile = format == kFloat32 ? reinterpret_cast<float*>(weights) : tiles.data() + member * tile_size;
             if (!gather(source, b * kBlock, to.inputs, tile)) {
                 finite = false;
@@ -157,7 +165,7 @@ bool pack(Team& team, Format format, const Source& source, Matrix& to, int first
             if (format == kBfloat16) write_bfloat16(tile, to.inputs, weights);
             for (int g = 0; is_quantised(format) && g < groups; g++) {
                 const int first_input = g * group_size(format);
-                uint16_t* scales = to.scales + (block * groups + g) * kBlock;
+                uint16_t* scales = all_scales + (block * groups + g) * kBlock;
                 write_group(format, tile + (size_t)first_input * kBlock, first_input, scales,
                             reinterpret_cast<uint8_t*>(weights));
             }

@@ -8,11 +8,13 @@ namespace cutaway {
 
 inline int padded(int n, int to = kBlock) { return (n + to - 1) / to * to; }
 
-// A matrix together with the memory it lies in.
+// A matrix together with the memory that it owns: its bias, and its weights unless they lie in somebody else's.
 struct PackedMatrix : Matrix {
-    Memory memory;
+    size_t weight_bytes = 0, scale_bytes = 0;
+    Memory memory, bias_memory;
 };
 
+// A matrix that has a place for its bias, and none yet for its weights.
 PackedMatrix empty_matrix(Format format, int inputs, int outputs);
 
 // A dense matrix as it lies in a file: element (input, output) is data[input × input_stride + output × output_stride].
@@ -24,7 +26,7 @@ struct Source {
 
 // Packs the source as the outputs from `first_output` (a multiple of 64) on, rounding to nearest.
 // Returns whether all numbers are finite.
-bool pack(Team& team, Format format, const Source& source, Matrix& to, int first_output);
+bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int first_output);
 
 // Bytes of one row of activations, and how many inputs share a scale.
 size_t row_bytes(Format format, int inputs);

@@ -2,15 +2,12 @@
 
 import secrets
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from cutaway.errors import GenerationError
-from cutaway.sampling.processors import log_softmax, softmax
-
-Array = Any
+from cutaway.sampling.namespace import array_namespace
+from cutaway.sampling.processors import Array, log_softmax, softmax
 
 
 def draw(logits: Array, uniform: float) -> int:

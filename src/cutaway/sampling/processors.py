@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
 
 from cutaway.errors import GenerationError
+from cutaway.sampling.namespace import array_namespace, device
 from cutaway.sampling.params import SamplingParams
 
 Array = Any  # a numpy array or a torch tensor; the array API has no type of its own yet

@@ -10,6 +10,7 @@ from cutaway.errors import CheckpointError
 from cutaway.weights.gguf.file import SUFFIX
 from cutaway.weights.gguf.tensors import GGUFTensors
 from cutaway.weights.legacy_file import LegacyFile
+from cutaway.weights.packed_file import PackedFile, is_packed
 from cutaway.weights.safetensors_file import SafetensorsFile
 from cutaway.weights.shards import TensorFile, file_of_tensors, shapes_in
 
@@ -46,6 +47,18 @@ class Checkpoint:
         return tensor
 
 
+class DequantizedFile(PackedFile):
+    """A quantised checkpoint's tensors as the floats that its whole numbers stand for."""
+
+    def tensor(self, name: str, dtype: torch.dtype | None, device: torch.device) -> Tensor:
+        """One tensor in the dtype (None: float32) and on the device asked for.
+
+        Raises: CheckpointError when it holds anything but numbers, or the file changed meanwhile.
+        """
+        # A copy, since what is mapped cannot be written to, and a parameter can.
+        return torch.from_numpy(self.array(name).copy()).to(device, dtype)
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Whether no number in it is NaN or infinite."""
     # A sum costs a fraction of testing every number, and is finite unless one of them is not, or it overflows.
@@ -53,6 +66,8 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def _open(path: Path) -> WeightFile:
+    if is_packed(path):
+        return DequantizedFile(path)
     if path.suffix == ".safetensors":
         return SafetensorsFile(path)
     return GGUFTensors(path) if path.suffix == SUFFIX else LegacyFile(path)

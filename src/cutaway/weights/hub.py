@@ -4,10 +4,7 @@ The library brings resumed downloads, progress bars, mirrors (`HF_ENDPOINT`), to
 programs. What it lacks is a quick answer without a network, where it tries five times over 24 seconds.
 """
 
-import socket
 import threading
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -147,6 +144,8 @@ def _unreachable(hub_id: str, reason: str) -> ModelNotFoundError:
 
 def _answers(endpoint: str, patience_s: float) -> bool:
     """Whether a connection to the endpoint, or to the proxy that leads there, opens in time."""
+    import socket  # for the network only, and slow to import
+
     answers: list[bool] = []
 
     def connect() -> None:
@@ -163,6 +162,8 @@ def _answers(endpoint: str, patience_s: float) -> bool:
 
 def _first_hop(endpoint: str) -> tuple[str, int]:
     """Host and port that a connection to the endpoint is opened to."""
+    import urllib.request  # likewise
+
     address = urllib.parse.urlsplit(endpoint)
     proxy = urllib.request.getproxies().get(address.scheme)
     if proxy and not urllib.request.proxy_bypass(address.hostname or ""):

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError, ConfigError, did_you_mean
 from cutaway.model import GPT
+from cutaway.native.packed import FORMATS
 from cutaway.weights.checkpoint import Checkpoint
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
 from cutaway.weights.model_config import config_of
@@ -31,7 +32,8 @@ def load_model(source: ModelSource, *, dtype: torch.dtype | str = "float32", dev
 
     Weights that are stored in the dtype asked for, for the CPU, are mapped from the file rather than copied: they
     load in no time and several processes share them. Half-precision files are computed in float32 unless asked
-    otherwise, since most CPUs are slower in half precision. Matrices that the file holds transposed stay views.
+    otherwise, since most CPUs are slower in half precision. Matrices that the file holds transposed stay views. Of a
+    quantised checkpoint, the floats are loaded that its whole numbers stand for.
 
     Raises: ModelNotFoundError when there is no such model; CheckpointError when its files are damaged, disagree, or
         are not a GPT-2; ConfigError for an unknown dtype or a device that is not there.
@@ -71,6 +73,11 @@ def check_dtype(dtype: torch.dtype | str) -> torch.dtype | None:
     Raises: ConfigError for any but the four floating-point formats and "auto".
     """
     if isinstance(dtype, str):
+        if dtype in FORMATS:
+            raise ConfigError(
+                f"PyTorch does not compute in {dtype}; native kernels do, for plain sampling on a CPU "
+                "(cutaway doctor says whether they are here)"
+            )
         if dtype not in DTYPES:
             raise ConfigError(f"there is no dtype {dtype!r} for weights; {did_you_mean(dtype, DTYPES)}")
         return DTYPES[dtype]

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.config import GPTConfig
-from cutaway.errors import CheckpointError
+from cutaway.errors import CheckpointError, ConfigError
 from cutaway.native import MAX_HEAD_SIZE, NativeModel, available
+from cutaway.native.packed import PackedMatrix
 from cutaway.weights.array_file import ArrayFile
 from cutaway.weights.gguf.file import SUFFIX, GGUFFile, open_gguf
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
 from cutaway.weights.model_config import config_of
 from cutaway.weights.names import HEAD, check_shapes, our_names
+from cutaway.weights.packed_file import PackedFile, is_packed, open_arrays
 from cutaway.weights.shards import file_of_tensors, shapes_in, shard_files
 
 EMBEDDING = "wte.weight"
@@ -33,21 +35,42 @@ def suits_native(source: ModelSource) -> bool:
 
 
 def load_native(
-    source: ModelSource, *, precision: str = "float32", threads: int | None = None, isa: str | None = None
+    source: ModelSource, *, precision: str | None = None, threads: int | None = None, isa: str | None = None
 ) -> NativeModel:
     """The network of a checkpoint, packed for the native kernels; weights are rounded to `precision` on the way.
 
+    A quantised checkpoint is not packed but mapped: it is there at once, and processes share it. Its precision is its
+    own; other checkpoints have float32 unless asked otherwise.
+
     Raises: ModelNotFoundError when there is no such model; CheckpointError when its files are damaged, disagree, or are
-        not a GPT-2, or hold pickles; ConfigError when there are no native kernels here, or no such precision.
+        not a GPT-2, or hold pickles; ConfigError when there are no native kernels here, no such precision, or the
+        checkpoint has another.
     """
     files = locate(source)
     config = config_of(files)
-    tensors = read_arrays(files, config)
-    return NativeModel(config, tensors, precision=precision, threads=threads, isa=isa, source=str(files.weights))
+    stored = packed_precision(files)
+    if stored and precision not in (None, stored):
+        raise ConfigError(
+            f"{files.weights} is quantised to {stored}, from which {precision} cannot be made; "
+            "leave the precision out, or take the checkpoint it was made from"
+        )
+    tensors = read_tensors(files, config)
+    chosen = precision or stored or "float32"
+    return NativeModel(config, tensors, precision=chosen, threads=threads, isa=isa, source=str(files.weights))
 
 
-def read_arrays(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Each tensor by our name, as the file holds it; a tied head is compared with the embedding and left out.
+def packed_precision(files: ModelFiles) -> str | None:
+    """The precision of a quantised checkpoint; None for any other.
+
+    Raises: CheckpointError when its file is damaged or of another version.
+    """
+    return PackedFile(files.weights).precision if is_packed(files.weights) else None
+
+
+def read_tensors(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDArray[Any] | PackedMatrix]]:
+    """Each tensor by our name, packed or as floats, as the file holds it.
+
+    A tied head is compared with the embedding and left out.
 
     Raises: CheckpointError when files are damaged, disagree, or are not a GPT-2.
     """
@@ -56,7 +79,11 @@ def read_arrays(files: ModelFiles, config: GPTConfig) -> Iterator[tuple[str, NDA
     stored_name = our_names(shapes, str(files.weights))
     check_shapes({name: shapes[key] for name, key in stored_name.items()}, config, str(files.weights))
     for name, key in stored_name.items():
-        array = file_of[key].array(key)
+        file = file_of[key]
+        if isinstance(file, PackedFile) and file.is_packed(key):
+            yield name, file.packed(key)
+            continue
+        array = file.array(key)
         if name == HEAD and config.tie_word_embeddings:
             embedding = stored_name[EMBEDDING]
             if not np.array_equal(array, file_of[embedding].array(embedding)):
@@ -73,4 +100,4 @@ def _open(path: Path) -> ArrayFile | GGUFFile:
         return open_gguf(path)
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path} is a pickle, which only PyTorch reads; save the model as safetensors first")
-    return ArrayFile(path)
+    return open_arrays(path)

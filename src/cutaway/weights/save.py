@@ -1,9 +1,6 @@
 """A model to files, in Hugging Face's format."""
 
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,22 +11,11 @@ from cutaway.errors import CheckpointError
 from cutaway.model import GPT
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights.checkpoint import is_finite
-from cutaway.weights.hf_config import hf_config
+from cutaway.weights.model_folder import model_folder, write_json, write_texts
 from cutaway.weights.names import HEAD, PREFIX, is_transposed, stored_shapes
 from cutaway.weights.safetensors_file import write_safetensors
-from cutaway.weights.shards import SUFFIXES
 
 MAX_SHARD_BYTES = 5_000_000_000
-
-TEXT_FILES = {
-    "config.json",
-    "generation_config.json",
-    "characters.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-}
 
 
 def save_model(
@@ -48,47 +34,10 @@ def save_model(
     Raises: CheckpointError when the folder is not empty (with `overwrite`: holds other things than a checkpoint),
         when writing fails, or when the tokenizer has more tokens than the model.
     """
-    target = Path(folder).resolve()
     dtype = dtype or model.dtype
-    _refuse_foreign(target, overwrite)
-    if tokenizer is not None and tokenizer.n_vocab > model.config.vocab_size:
-        sizes = f"the tokenizer has {tokenizer.n_vocab:,} tokens, the model only {model.config.vocab_size:,}"
-        raise CheckpointError(f"{sizes}; they do not belong together")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-            new = Path(temporary) / "new"
-            new.mkdir()
-            _write_texts(model, new, tokenizer, dtype)
-            _write_weights(model, new, dtype, max_shard_bytes)
-            _sync(new)
-            _swap(new, target)
-    except OSError as error:
-        reason = error.strerror or error
-        raise CheckpointError(f"the model cannot be saved to {target}: {reason}; what was there is unchanged") from None
-
-
-def _refuse_foreign(target: Path, overwrite: bool) -> None:
-    if target.exists() and not target.is_dir():
-        raise CheckpointError(f"{target} is a file; give a folder to save to")
-    held = sorted(file.name for file in target.iterdir()) if target.exists() else []
-    if held and not overwrite:
-        raise CheckpointError(
-            f"{target} is not empty; give another folder, or overwrite=True to replace the checkpoint there"
-        )
-    for name in held:
-        if name not in TEXT_FILES and not name.endswith(SUFFIXES):
-            lost = f"{name!r}, which is no part of a checkpoint and would be lost"
-            raise CheckpointError(f"{target} holds {lost}; give another folder")
-
-
-def _write_texts(model: GPT, folder: Path, tokenizer: AnyTokenizer | None, dtype: torch.dtype) -> None:
-    eot = None if tokenizer is None else tokenizer.eot
-    config = hf_config(model.config, eot=eot, dtype=str(dtype).removeprefix("torch."))
-    _write_json(folder / "config.json", config)
-    _write_json(folder / "generation_config.json", {"bos_token_id": eot, "eos_token_id": eot})
-    if tokenizer is not None:
-        tokenizer.save(folder)
+    with model_folder(folder, model.config, tokenizer, overwrite=overwrite) as new:
+        write_texts(new, model.config, tokenizer, str(dtype).removeprefix("torch."))
+        _write_weights(model, new, dtype, max_shard_bytes)
 
 
 def _write_weights(model: GPT, folder: Path, dtype: torch.dtype, max_shard_bytes: int) -> None:
@@ -102,7 +51,7 @@ def _write_weights(model: GPT, folder: Path, dtype: torch.dtype, max_shard_bytes
         weight_map |= dict.fromkeys(tensors, file)
     if len(shards) > 1:
         metadata = {"total_size": model.num_parameters() * dtype.itemsize}
-        _write_json(folder / "model.safetensors.index.json", {"metadata": metadata, "weight_map": weight_map})
+        write_json(folder / "model.safetensors.index.json", {"metadata": metadata, "weight_map": weight_map})
 
 
 def _shards(model: GPT, item_bytes: int, max_shard_bytes: int) -> Iterator[list[str]]:
@@ -127,31 +76,3 @@ def _stored_tensors(model: GPT, names: list[str], dtype: torch.dtype) -> dict[st
             raise CheckpointError(f"tensor {name!r} holds NaN or infinity as {dtype}; such a model is not saved")
         tensors[name if name == HEAD else PREFIX + name] = (tensor.t() if is_transposed(name) else tensor).contiguous()
     return tensors
-
-
-def _write_json(file: Path, content: dict[str, object]) -> None:
-    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _sync(folder: Path) -> None:
-    """Have the disk, not just the operating system, hold the files before they take their name."""
-    for file in folder.iterdir():
-        with file.open("rb+") as stream:
-            os.fsync(stream.fileno())
-
-
-def _swap(new: Path, target: Path) -> None:
-    if not target.exists():
-        new.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    target.rename(old / "old")
-    try:
-        new.rename(target)
-    except OSError:
-        (old / "old").rename(target)
-        raise
-    finally:
-        # If even that failed, the old checkpoint stays where it is.
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
