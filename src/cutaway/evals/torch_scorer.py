@@ -75,7 +75,7 @@ class TorchScorer:
         Shapes: (N, C), (N,) -> (N,), (N,)
         """
         logprobs, likeliest = [], []
-        for some, tokens in zip(states.split(ROWS_AT_ONCE), targets.split(ROWS_AT_ONCE), strict=True):
+        for some, tokens in zip(torch.split(states, ROWS_AT_ONCE), torch.split(targets, ROWS_AT_ONCE), strict=True):
             logits = self.model.lm_head(some)
             logits = logits if logits.dtype == torch.float64 else logits.float()
             picked = logits.log_softmax(dim=-1).gather(1, tokens[:, None])[:, 0]
