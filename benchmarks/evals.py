@@ -90,7 +90,11 @@ def contestants(name: str, folder: Path, limit: int, ours: CutawayLM, theirs: HF
             Instance(request_type="loglikelihood_rolling", doc={}, arguments=(text,), idx=0)
             for text in texts_of(folder / "wikitext2.txt", max(1, limit // 25))
         ]
-        return lambda: ours.loglikelihood_rolling(requests), lambda: theirs.loglikelihood_rolling(requests, True), requests
+        return (
+            lambda: ours.loglikelihood_rolling(requests),
+            lambda: theirs.loglikelihood_rolling(requests, True),
+            requests,
+        )
     file = folder / f"{FILES.get(name, name)}.jsonl"
     requests = harness_requests(name, file, limit)
     records = list(islice(read_records(file), limit))

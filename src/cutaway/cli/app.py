@@ -22,6 +22,7 @@ COMMANDS = {
     "prepare": ("cutaway.cli.prepare:prepare_command", "Turn text into token shards to train on."),
     "data": ("cutaway.cli.data:app", "Look into prepared data, or check it."),
     "train": ("cutaway.cli.train:train", "Train a model, or go on training it."),
+    "eval": ("cutaway.cli.eval.app:app", "Measure how good a model is: perplexity, the paper's sets, multiple choice."),
     "inspect": ("cutaway.cli.inspect.app:app", "Look inside a model: attention, lens, heads, embeddings, weights."),
     "explain": ("cutaway.cli.explain:explain", "Walk through the network step by step for a text."),
     "samples": ("cutaway.cli.samples:samples", "Measure generated texts: repetition, variety, and what they copied."),

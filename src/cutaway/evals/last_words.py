@@ -66,7 +66,9 @@ def guess_last_words(
 def _item(text: str, most: int, tokenizer: AnyTokenizer, ignored: frozenset[int]) -> Item:
     context, space, word = text.rpartition(" ")
     if not context:
-        raise EvaluationError(f"the passage {text[:40]!r} has a single word, before which there is nothing; leave it out")
+        raise EvaluationError(
+            f"the passage {text[:40]!r} has a single word, before which there is nothing; leave it out"
+        )
     passage = pair_passage(tokenizer, context, space + word, most, ignored)
     return Item(
         passages=[passage],

@@ -2,18 +2,20 @@
 
 from cutaway.tokenizer import AnyTokenizer
 
-STOP_WORDS = frozenset(
-    """
-    a about above after again against ain all also am an and any are as at be because been before being below between
-    both but by can could did do does doing don down during each few for from further had has have having he her here
-    hers herself him himself his how i if in into is it its itself just like may me might more most must my myself no
-    nor not now of off on once only or other our ours ourselves out over own s same shall she should so some such t than
-    that the their theirs them themselves then there these they this those through to too under until up upon us very
-    was we were what when where which while who whom why will with would yet you your yours yourself yourselves
-    """.split()
-)
-MARKS = tuple(""". , ; : ! ? ... - -- — – ' " ( ) [ ] “ ” ‘ ’ `` ''""".split())
-"""Punctuation, which is no word either."""
+_WORDS = """
+a about above after again against ain all also am an and any are as at be because been before being below between
+both but by can could did do does doing don down during each few for from further had has have having he her here
+hers herself him himself his how i if in into is it its itself just like may me might more most must my myself no
+nor not now of off on once only or other our ours ourselves out over own s same shall she should so some such t than
+that the their theirs them themselves then there these they this those through to too under until up upon us very
+was we were what when where which while who whom why will with would yet you your yours yourself yourselves
+"""
+_MARKS = """
+. , ; : ! ? ... - -- — – ' " ( ) [ ] “ ” ‘ ’ ` `` ''
+"""
+
+STOP_WORDS, MARKS = frozenset(_WORDS.split()), tuple(_MARKS.split())
+"""Function words; and punctuation, which is no word either."""
 
 
 def stop_tokens(tokenizer: AnyTokenizer) -> frozenset[int]:
