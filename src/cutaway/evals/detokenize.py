@@ -21,7 +21,7 @@ MARKED = {"@-@": "-", "@,@": ",", "@.@": "."}
 """How WikiText keeps apart what stood inside a word or a number."""
 
 ABBREVIATION = re.compile(
-    r"([A-Z]|(\w\.)+\w|St|Dr|Mr|Mrs|Ms|Sr|Lt|Col|Gen|Capt|Sgt|Maj|Nos?|Inc|Ave|Prof|Rev|Gov|Sen|Bros|Co|vs|approx|cf)\."
+    r"([A-Z]|(\w\.)+\w|(?i:dr|mr|mrs|ms|lt|vs|approx|capt|sgt|prof|inc)|St|Sr|Col|Gen|Maj|Nos?|Ave|Rev|Gov|Sen|Bros|Co|cf)\."
 )
 NUMBER_MARK = re.compile(r"(?<=\d)([,.])(?=\d)")
 HYPHEN = re.compile(r"(?<=[^\s-])-(?=[^\s-])")
