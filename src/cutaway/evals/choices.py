@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,8 +156,3 @@ def scores_of(found: Iterable[Outcome]) -> ChoiceScores:
     for outcome in found:
         scores.add(outcome)
     return scores
-
-
-def published(figures: Mapping[str, str]) -> str:
-    """Others' figures in a line."""
-    return "; ".join(f"{name}: {figure}" for name, figure in figures.items())

@@ -60,18 +60,20 @@ class NativeScorer:
         return [scored[index] for index in range(len(passages))]
 
     def _batches(self, passages: Sequence[Passage]) -> Iterator[list[int]]:
-        """Indices of passages whose keys and values fit into memory together, neighbours those that begin alike."""
+        """Indices of passages whose keys and values fit into memory together, neighbours those that begin alike.
+
+        Each counts as long as the longest, for all slots of a cache have the same room.
+        """
         config = self.model.config
         room = CACHE_BYTES // (2 * config.n_layer * config.n_embd * np.dtype(np.float32).itemsize)
         batch: list[int] = []
-        held = 0
+        longest = 0
         for index in sorted(range(len(passages)), key=lambda i: list(passages[i].tokens)):
-            length = len(passages[index].tokens)
-            if batch and held + length > room:
+            longest = max(longest, len(passages[index].tokens))
+            if batch and (len(batch) + 1) * longest > room:
                 yield batch
-                batch, held = [], 0
+                batch, longest = [], len(passages[index].tokens)
             batch.append(index)
-            held += length
         if batch:
             yield batch
 

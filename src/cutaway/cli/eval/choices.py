@@ -1,5 +1,6 @@
 """`cutaway eval choices`: sets of questions with several answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cutaway.cli import terminal
-from cutaway.cli.eval.options import RunOptions, keeping, open_subject
+from cutaway.cli.eval.options import RunOptions, keeping, open_subject, sizes_of
 from cutaway.cli.eval.sources import find_files
 from cutaway.cli.options import OUTPUT, Count, ModelOptions
 from cutaway.cli.table import Column, print_table
@@ -56,6 +57,8 @@ def choices(
     options, run = options or ChoiceOptions(), run or RunOptions()
     run.check()
     check_integer("seed", options.seed, 0, (1 << 63) - 1)
+    if options.shots_from is not None and not options.shots_from.is_file():
+        raise ConfigError(f"--shots-from: there is no file {str(options.shots_from)!r}; check the path")
     if not names:
         list_tasks(as_json=run.json)
         return
@@ -64,11 +67,11 @@ def choices(
     from cutaway.evals.tasks import task_named
 
     tasks = [task_named(name) for name in names]
-    asked = [read_questions(task, options.data, None if options.shots else run.limit) for task in tasks]
+    places = {task.name: find_files(task.name, options.data, task.files, task.hub) for task in tasks}
+    # With examples to draw, also those questions that a limit leaves out.
+    asked = {task.name: read_questions(task, places[task.name], None if options.shots else run.limit) for task in tasks}
     subject = open_subject(model or ModelOptions())
-    found = {
-        task.name: answer(task, questions, subject, options, run) for task, questions in zip(tasks, asked, strict=True)
-    }
+    found = {task.name: answer(task, places[task.name], asked[task.name], subject, options, run) for task in tasks}
     if run.json:
         scores = {name: scored.to_dict() for name, scored in found.items()}
         terminal.print_json({"model": subject.name, "shots": options.shots, "tasks": scores})
@@ -76,42 +79,47 @@ def choices(
         show(subject.name, {task.name: task for task in tasks}, found, options.shots)
 
 
-def read_questions(task: "Task", data: str | None, limit: int | None) -> "list[Question]":
+def read_questions(task: "Task", files: Sequence[Path], limit: int | None) -> "list[Question]":
     """The questions of a set, or the first of them."""
     from itertools import chain, islice
 
     from cutaway.data.records import read_records
     from cutaway.evals.task import questions
 
-    files = find_files(task.name, data, task.files, task.hub)
     records = chain.from_iterable(read_records(file) for file in files)
     return list(islice(questions(task, records), limit))
 
 
 def answer(
-    task: "Task", questions: "list[Question]", subject: "Subject", options: ChoiceOptions, run: RunOptions
+    task: "Task",
+    files: Sequence[Path],
+    questions: "Sequence[Question]",
+    subject: "Subject",
+    options: ChoiceOptions,
+    run: RunOptions,
 ) -> "ChoiceScores":
     """Go through the questions of one set."""
     from cutaway.evals.choices import Shots, answer_questions, scores_of
 
     shots = None
     if options.shots:
-        examples = read_questions(task, str(options.shots_from), None) if options.shots_from else None
+        examples = read_questions(task, [options.shots_from], None) if options.shots_from else None
         shots = Shots(options.shots, options.seed, questions, examples)
-    total = min(len(questions), run.limit or len(questions))
-    settings = {"shots": options.shots, "seed": options.seed, "shots_from": str(options.shots_from or "")}
-    with keeping(run, subject, task.name, total, settings | {"questions": digest(questions)}) as (log, progress):
-        made = answer_questions(
-            questions, subject.scorer, subject.tokenizer, shots=shots, limit=run.limit, log=log, progress=progress
+    settings = {
+        "shots": options.shots,
+        "seed": options.seed,
+        "shots_from": str(options.shots_from or ""),
+        "files": sizes_of(files),
+    }
+    with keeping(run, subject, task.name, min(len(questions), run.limit or len(questions)), settings) as (
+        log,
+        progress,
+    ):
+        return scores_of(
+            answer_questions(
+                questions, subject.scorer, subject.tokenizer, shots=shots, limit=run.limit, log=log, progress=progress
+            )
         )
-        return scores_of(made)
-
-
-def digest(questions: "list[Question]") -> str:
-    """What stands for the questions in a file of items: the first of them, for a limit may change."""
-    import hashlib
-
-    return hashlib.sha256(repr(questions[:1]).encode()).hexdigest()[:16]
 
 
 def list_tasks(*, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """What the commands of `eval` share: where items are kept, and how many are looked at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,11 @@ def fingerprint(options: ModelOptions, network: object) -> dict[str, Any]:
         "dtype": options.dtype,
         "network": type(network).__name__,
     }
+
+
+def sizes_of(files: Sequence[Path]) -> list[tuple[str, int]]:
+    """What tells one data set from another in a file of items."""
+    return [(file.name, file.stat().st_size) for file in files]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cutaway.cli import terminal
-from cutaway.cli.eval.options import RunOptions, figure, keeping, open_subject
+from cutaway.cli.eval.options import RunOptions, figure, keeping, open_subject, sizes_of
 from cutaway.cli.eval.sources import find_files
 from cutaway.cli.options import OUTPUT, Count, ModelOptions
 from cutaway.cli.table import Column, print_table
@@ -93,7 +93,7 @@ def evaluate(
     settings = {
         "context": options.context,
         "stride": options.stride,
-        "files": [[file.name, file.stat().st_size] for file in files],
+        "files": sizes_of(files),
     }
     with keeping(run, subject, which.name, run.limit, settings) as (log, progress):
         return evaluate_set(
