@@ -163,3 +163,14 @@ def test_evaluating_on_a_cpu_loads_no_torch(data):
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True)
+
+
+def test_a_sets_name_alone_is_enough(data):
+    assert found("piqa", "--data", data) == found("choices", "piqa", "--data", data)
+    assert found("lambada", "--data", data) == found("paper", "--set", "lambada", "--data", data)
+
+
+def test_help_of_eval_lists_its_commands_and_loads_no_numpy():
+    assert all(name in run("eval", "--help").out for name in ("perplexity", "paper", "choices"))
+    code = "import sys; from cutaway.cli import main; main(['eval', '--help']); sys.exit('numpy' in sys.modules)"
+    subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True)
