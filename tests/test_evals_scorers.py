@@ -79,9 +79,10 @@ def test_a_passage_over_the_context_is_refused(scorer):
         scorer.score([whole])
 
 
-def test_an_id_outside_the_vocabulary_is_refused(scorer):
+@pytest.mark.parametrize("tokens", [[999, 1, 2], [1, 2, 999]])
+def test_an_id_outside_the_vocabulary_is_refused(scorer, tokens):
     with pytest.raises(GenerationError, match="token id 999 is not in the model's vocabulary of 301"):
-        scorer.score([Passage(tokens=[999, 1, 2], first=1)])
+        scorer.score([Passage(tokens=tokens, first=1)])
 
 
 def test_no_passages_give_no_scores(scorer):

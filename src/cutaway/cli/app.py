@@ -86,8 +86,8 @@ def run(arguments: Sequence[str]) -> int:
 def with_places(arguments: Sequence[str]) -> list[str]:
     """The same, spelled out where a shorthand was used.
 
-    For inspect, `-` and no path at all are written as `--json=-`, which its options mean by it. Elsewhere `--json` takes
-    no path, and there it may not take one that was meant for the text.
+    For inspect, `-` and no path at all are written as `--json=-`, which its options mean by it. Elsewhere `--json`
+    takes no path, and there it may not take one that was meant for the text.
     """
     if list(arguments[:1]) == ["eval"]:
         from cutaway.cli.eval.shorthand import spelled_out  # the names of many sets, for this command alone

@@ -11,6 +11,7 @@ from cutaway.evals.logprobs import LogSoftmax
 from cutaway.evals.passage import Passage, Scored, check_lengths
 from cutaway.evals.prefix_tree import Run, levels
 from cutaway.native import NativeCache, NativeModel
+from cutaway.native.model import check_ids
 
 TOKENS_AT_ONCE = 512
 """New tokens of one call: what the kernels read in one go."""
@@ -54,6 +55,8 @@ class NativeScorer:
         Raises: GenerationError for an id outside the vocabulary; EvaluationError for a passage over the context.
         """
         check_lengths(passages, self.context)
+        for passage in passages:
+            check_ids(passage.tokens, self.model.config.vocab_size)  # also the last, which is never read
         scored: dict[int, Scored] = {}
         for indices in self._batches(passages):
             scored |= zip(indices, self._score([passages[i] for i in indices]), strict=True)
