@@ -109,6 +109,18 @@ def test_choices_have_a_row_for_each_set_and_json(data):
     assert scores["sum"]["stderr"] == pytest.approx(math.sqrt(0.25 / 3))
 
 
+def test_right_answers_may_lie_in_a_file_of_their_own(data):
+    whole = found("piqa", "--data", data)
+    bare = [{name: record[name] for name in ("goal", "sol1", "sol2")} for record in PIQA]
+    (data / "piqa.jsonl").unlink()
+    (data / "valid.jsonl").write_text("".join(json.dumps(record) + "\n" for record in bare))
+    (data / "valid-labels.lst").write_text("0\n1\n0\n1\n")
+    assert found("piqa", "--data", data) == whole
+    (data / "valid-labels.lst").write_text("0\n1\n0\n")
+    sentence = mistake("eval", "piqa", "--data", data, "--model", tiny())
+    assert "does not have one answer for each question" in sentence
+
+
 def test_finished_questions_are_kept(data):
     items = data / "items.jsonl"
     first = found("choices", "piqa", "--data", data, "--items", items, "--limit", "2")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from cutaway.errors import EvaluationError
@@ -48,6 +49,8 @@ class Task:
     files: Sequence[str]
     """Names that the file may have in a folder, the likeliest first."""
     question: Callable[[Record], Question]
+    labels: str = ""
+    """What replaces the end of the file's name in the file of right answers, a number a line, where there is one."""
     measures: Sequence[str] = ("sum", "per_character", "per_token")
     """Which measures mean something; the first is the usual one."""
     others: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +64,25 @@ def asked(context: str, answers: Sequence[str], right: int) -> Question:
         characters=[len(answer) for answer in answers],
         answer=right,
     )
+
+
+def with_labels(task: Task, records: Iterator[Record], file: Path) -> Iterator[Record]:
+    """The records, with the answers of the file that goes with theirs.
+
+    Raises: EvaluationError when there are more of the ones than of the others.
+    """
+    beside = file.with_name(file.stem + task.labels)
+    if not task.labels or not beside.is_file():
+        yield from records
+        return
+    try:
+        labels = beside.read_text(encoding="utf-8").split()
+        for record, label in zip(records, labels, strict=True):
+            yield {**record, "label": label}
+    except ValueError:  # of zip, or of the decoder
+        raise EvaluationError(
+            f"{beside} does not have one answer for each question of {file}; fetch both again"
+        ) from None
 
 
 def questions(task: Task, records: Iterator[Record]) -> Iterator[Question]:

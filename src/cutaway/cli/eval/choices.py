@@ -84,9 +84,9 @@ def read_questions(task: "Task", files: Sequence[Path], limit: int | None) -> "l
     from itertools import chain, islice
 
     from cutaway.data.records import read_records
-    from cutaway.evals.task import questions
+    from cutaway.evals.task import questions, with_labels
 
-    records = chain.from_iterable(read_records(file) for file in files)
+    records = chain.from_iterable(with_labels(task, read_records(file), file) for file in files)
     return list(islice(questions(task, records), limit))
 
 

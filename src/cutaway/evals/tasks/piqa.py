@@ -13,5 +13,6 @@ PIQA = Task(
     summary="which of two ways to do something works",
     question=question,
     hub="baber/piqa/validation",
-    files=("piqa.jsonl", "piqa_valid.jsonl", "piqa.parquet"),
+    files=("piqa.jsonl", "valid.jsonl", "piqa.parquet"),
+    labels="-labels.lst",
 )
