@@ -66,7 +66,7 @@ SETS = (
         kind="last words",
         files=("lambada_test.jsonl", "lambada_openai.jsonl", "lambada_test.parquet"),
         figures=LAMBADA_FIGURES,
-        hub="EleutherAI/lambada_openai/data/lambada_test_en.jsonl",
+        hub="EleutherAI/lambada_openai/data/lambada_test.jsonl",
         note="OpenAI's version, with capitals and quotation marks, as released with the model",
     ),
     PaperSet(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from cutaway.errors import EvaluationError
+from cutaway.errors import CutawayError, EvaluationError
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -79,6 +79,8 @@ def with_labels(task: Task, records: Iterator[Record], file: Path) -> Iterator[R
         labels = beside.read_text(encoding="utf-8").split()
         for record, label in zip(records, labels, strict=True):
             yield {**record, "label": label}
+    except CutawayError:  # of the records, which are ValueErrors too
+        raise
     except ValueError:  # of zip, or of the decoder
         raise EvaluationError(
             f"{beside} does not have one answer for each question of {file}; fetch both again"
