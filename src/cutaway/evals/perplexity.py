@@ -6,7 +6,7 @@ Source: Radford et al. 2019, section 3.1: the loss of a whole text, divided by h
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -83,12 +83,12 @@ class Perplexity:
     """What was measured."""
 
     total: Tally
-    documents: list[Tally] = field(default_factory=list)
-    along: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    documents: list[Tally]
+    along: NDArray[np.float64]
     """The mean loss of tokens that had 1, 2, 3, … tokens before them in their window; NaN where there was none."""
-    tokens: list[int] = field(default_factory=list)
+    tokens: list[int]
     """All tokens, where they were asked for."""
-    losses: list[float] = field(default_factory=list)
+    losses: list[float]
     """Of these the losses in nats, NaN for the first of each document."""
 
 
@@ -121,29 +121,10 @@ class Meter:
         Raises: EvaluationError as `sliding_windows` does; DataError for a file that cannot be read.
         """
         waiting: deque[_Window] = deque()
-        extents: list[Extent] = []
-        found = Perplexity(total=Tally(name="all"))
-        sums, counts = np.zeros(self.context), np.zeros(self.context, np.int64)
+        record = _Record(self.context, self._token_bytes, keep_tokens=keep_tokens)
         for outcome in outcomes(self._items(documents, waiting, limit), self.scorer, log, progress):
-            window, losses = waiting.popleft(), np.array(outcome["losses"])
-            if window.begins:
-                extents.append(window.extent)
-                found.documents.append(Tally(name=window.extent.name))
-            found.documents[-1].add(self._tally(window.passage, losses))
-            place = slice(window.passage.first - 1, window.passage.first - 1 + len(losses))
-            sums[place] += losses
-            counts[place] += 1
-            if keep_tokens:
-                found.tokens += window.passage.tokens[window.passage.first - window.begins :]
-                found.losses += [math.nan] * window.begins + losses.tolist()
-        for tally, extent in zip(found.documents, extents, strict=True):
-            tally.words = extent.words if extent.whole else 0
-            found.total.add(tally)
-        if any(not extent.whole for extent in extents):
-            found.total.words = 0
-        known = int(counts.nonzero()[0].max(initial=-1)) + 1
-        found.along = np.divide(sums, counts, out=np.full(self.context, np.nan), where=counts > 0)[:known]
-        return found
+            record.add(waiting.popleft(), np.array(outcome["losses"]))
+        return record.whole()
 
     def _items(self, documents: Iterable[Document], waiting: "deque[_Window]", limit: int | None) -> Iterator[Item]:
         for window in islice(self._windows(documents), limit):
@@ -158,16 +139,53 @@ class Meter:
                 begins = False
             document.extent.whole = True
 
-    def _tally(self, passage: Passage, losses: NDArray[np.float64]) -> Tally:
-        n_bytes = int(self._token_bytes[list(passage.tokens[passage.first :])].sum())
-        return Tally(name="", tokens=len(losses), bytes=n_bytes, loss=float(losses.sum()))
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Window:
     extent: Extent
     passage: Passage
     begins: bool
+
+
+class _Record:
+    """What has been measured so far."""
+
+    def __init__(self, context: int, token_bytes: NDArray[np.int64], *, keep_tokens: bool) -> None:
+        self._token_bytes, self._keep_tokens = token_bytes, keep_tokens
+        self._sums, self._counts = np.zeros(context), np.zeros(context, np.int64)
+        self._extents: list[Extent] = []
+        self._documents: list[Tally] = []
+        self._tokens: list[int] = []
+        self._losses: list[float] = []
+
+    def add(self, window: _Window, losses: NDArray[np.float64]) -> None:
+        """Count the scored tokens of a window."""
+        passage = window.passage
+        scored = list(passage.tokens[passage.first :])
+        if window.begins:
+            self._extents.append(window.extent)
+            self._documents.append(Tally(name=window.extent.name))
+        n_bytes = int(self._token_bytes[scored].sum())
+        self._documents[-1].add(Tally(name="", tokens=len(scored), bytes=n_bytes, loss=float(losses.sum())))
+        before = slice(passage.first - 1, passage.first - 1 + len(losses))
+        self._sums[before] += losses
+        self._counts[before] += 1
+        if self._keep_tokens:
+            self._tokens += [passage.tokens[0]] * window.begins + scored
+            self._losses += [math.nan] * window.begins + losses.tolist()
+
+    def whole(self) -> Perplexity:
+        """The measurements, now that all is in."""
+        total = Tally(name="all")
+        for tally, extent in zip(self._documents, self._extents, strict=True):
+            tally.words = extent.words if extent.whole else 0
+            total.add(tally)
+        if not all(extent.whole for extent in self._extents):
+            total.words = 0
+        known = int(self._counts.nonzero()[0].max(initial=-1)) + 1
+        sums, counts = self._sums[:known], self._counts[:known]
+        along = np.divide(sums, counts, out=np.full(known, np.nan), where=counts > 0)
+        return Perplexity(total=total, documents=self._documents, along=along, tokens=self._tokens, losses=self._losses)
 
 
 def window_outcome(scores: Sequence[Scored]) -> Outcome:
