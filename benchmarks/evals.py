@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -118,28 +119,40 @@ def tokens_in(requests: Sequence[Instance], model: HFLM) -> int:
     return sum(len(model.tok_encode("".join(request.args))) for request in requests)
 
 
+def compare(name: str, data: Path, limit: int, rounds: int, ours: CutawayLM, theirs: HFLM) -> dict[str, Any]:
+    """One set: the largest difference, and the seconds of both."""
+    run, run_theirs, requests = contestants(name, data, limit, ours, theirs)
+    found: dict[str, list[float]] = {}
+    seconds = interleaved(
+        {"cutaway": lambda: found.update(ours=run()), "hf": lambda: found.update(theirs=run_theirs())}, rounds
+    )
+    row: dict[str, Any] = {
+        "task": name,
+        "requests": len(requests),
+        "tokens": tokens_in(requests, theirs),
+        "largest_difference": max(abs(a - b) for a, b in zip(found["ours"], found["theirs"], strict=True)),
+        "largest": max(map(abs, found["theirs"])),
+    }
+    if rounds:
+        row |= {f"{side}_s": statistics.median(times) for side, times in seconds.items()}
+        row["ratio"] = median_ratio(seconds["hf"], seconds["cutaway"])
+    print(line(row), file=sys.stderr, flush=True)
+    return row
+
+
 def measure(names: Sequence[str], data: Path, model: str | None, limit: int, rounds: int, batch: int) -> dict[str, Any]:
-    """Each set: the largest difference, and the seconds of both."""
-    rows = []
+    """Each set in turn."""
     with checkpoint(model) as folder:
         ours = CutawayLM(str(folder))
         theirs = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=batch)
-        for name in names:
-            run, run_theirs, requests = contestants(name, data, limit, ours, theirs)
-            first, second = run(), run_theirs()
-            seconds = interleaved({"cutaway": run, "hf": run_theirs}, rounds) if rounds else {}
-            row = {
-                "task": name,
-                "requests": len(requests),
-                "tokens": tokens_in(requests, theirs),
-                "largest_difference": max(abs(a - b) for a, b in zip(first, second, strict=True)),
-                "largest": max(map(abs, second)),
-            }
-            if seconds:
-                row |= {f"{side}_s": statistics.median(times) for side, times in seconds.items()}
-                row["ratio"] = median_ratio(seconds["hf"], seconds["cutaway"])
-            rows.append(row)
+        rows = [compare(name, data, limit, rounds, ours, theirs) for name in names]
     return {"model": model or "random gpt2", "limit": limit, "batch": batch, "rows": rows, "environment": environment()}
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the table."""
+    times = f"{row['cutaway_s']:>10.2f} {row['hf_s']:>8.2f} {row['ratio']:>6.2f}" if "ratio" in row else ""
+    return f"{row['task']:>14} {row['requests']:>9,} {row['tokens']:>8,} {row['largest_difference']:>11.1e} {times}"
 
 
 def main() -> None:
@@ -155,12 +168,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     result = measure(args.task, args.data, args.model, args.limit, args.rounds, args.batch)
-    lines = [f"{'':>14} {'requests':>9} {'tokens':>8} {'difference':>11} {'cutaway s':>10} {'hf s':>8} {'times':>6}"]
-    for row in result["rows"]:
-        times = f"{row['cutaway_s']:>10.2f} {row['hf_s']:>8.2f} {row['ratio']:>6.2f}" if "ratio" in row else ""
-        lines.append(
-            f"{row['task']:>14} {row['requests']:>9,} {row['tokens']:>8,} {row['largest_difference']:>11.1e} {times}"
-        )
+    heading = f"{'':>14} {'requests':>9} {'tokens':>8} {'difference':>11} {'cutaway s':>10} {'hf s':>8} {'times':>6}"
+    lines = [heading, *map(line, result["rows"])]
     report(result, lines, args.json)
 
 
