@@ -51,6 +51,7 @@ DOORS = {
     "pydantic": {"server"},
     "uvicorn": {"server"},
     "prometheus_client": {"server"},
+    "lm_eval": {"evals"},
 }
 EVERYWHERE = {"torch", "numpy"}
 # A peer is a witness: only `verify` asks it, and only where somebody has installed it.

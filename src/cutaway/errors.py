@@ -10,6 +10,7 @@ CutawayError                 the root: catch this to catch all of them
 ├── EngineError              a request that was cancelled or ran out of time, an engine that has stopped
 │   └── QueueFullError       so many requests wait already that one more is refused
 ├── TrainingError            a run that cannot start or go on
+├── EvaluationError          a test set, task or passage that cannot be evaluated
 ├── InspectionError          a layer, head, position or name that the model or a result does not have
 └── MissingExtraError        an optional library that is not installed
 
@@ -59,6 +60,10 @@ class QueueFullError(EngineError):
 
 class TrainingError(CutawayError):
     """A training run cannot start or cannot go on."""
+
+
+class EvaluationError(CutawayError, ValueError):
+    """A test set, a task or a passage cannot be evaluated."""
 
 
 class InspectionError(CutawayError, ValueError):

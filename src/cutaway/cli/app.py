@@ -22,6 +22,7 @@ COMMANDS = {
     "prepare": ("cutaway.cli.prepare:prepare_command", "Turn text into token shards to train on."),
     "data": ("cutaway.cli.data:app", "Look into prepared data, or check it."),
     "train": ("cutaway.cli.train:train", "Train a model, or go on training it."),
+    "eval": ("cutaway.cli.eval.app:app", "Measure how good a model is: perplexity, the paper's sets, multiple choice."),
     "quantize": ("cutaway.cli.quantize:quantize", "Make a smaller, faster checkpoint, and say what it costs."),
     "export": ("cutaway.cli.export:export", "Write a model for other tools: a folder, GGUF or ONNX."),
     "inspect": ("cutaway.cli.inspect.app:app", "Look inside a model: attention, lens, heads, embeddings, weights."),
@@ -85,10 +86,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def with_places(arguments: Sequence[str]) -> list[str]:
-    """The same, `-` and no path at all written as `--json=-`, which inspect's options mean by it.
+    """The same, spelled out where a shorthand was used.
 
-    Elsewhere `--json` takes no path, and there it may not take one that was meant for the text.
+    For inspect, `-` and no path at all are written as `--json=-`, which its options mean by it. Elsewhere `--json`
+    takes no path, and there it may not take one that was meant for the text.
     """
+    if list(arguments[:1]) == ["eval"]:
+        from cutaway.cli.eval.shorthand import spelled_out  # the names of many sets, for this command alone
+
+        return ["eval", *spelled_out(arguments[1:])]
     if list(arguments[:1]) != ["inspect"]:
         return list(arguments)
     told: list[str] = []

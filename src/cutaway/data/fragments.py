@@ -7,7 +7,7 @@ import lzma
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from cutaway.data.decompress import CountedFile, counted, open_plain
 from cutaway.data.parquet import parquet_texts
@@ -112,6 +112,17 @@ def jsonl_texts(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
 
     Raises: DataError naming the line that is no JSON object with that field.
     """
+    for number, record in jsonl_records(stream, name):
+        if field not in record:
+            raise DataError(no_field(f"{name}, line {number:,}", field, record))
+        yield checked_text(record[field], f"{name}, line {number:,}", field)
+
+
+def jsonl_records(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and object; empty lines are left out.
+
+    Raises: DataError naming the line that is no JSON object.
+    """
     for number, line in enumerate(bounded_lines(stream, name), start=1):
         if not line.strip():
             continue
@@ -121,9 +132,7 @@ def jsonl_texts(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
             raise DataError(f"{name}, line {number:,} is not JSON; JSON Lines has one object a line") from None
         if not isinstance(record, dict):
             raise DataError(f"{name}, line {number:,} is not a JSON object; JSON Lines has one object a line")
-        if field not in record:
-            raise DataError(no_field(f"{name}, line {number:,}", field, record))
-        yield checked_text(record[field], f"{name}, line {number:,}", field)
+        yield number, record
 
 
 def csv_texts(stream: BinaryIO, name: str, field: str, delimiter: str) -> Iterator[str]:

@@ -1,11 +1,22 @@
-"""The text column of a Parquet file, a few rows at a time. The one door to `pyarrow`."""
+"""The text column, or the rows, of a Parquet file, a few at a time. The one door to `pyarrow`."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 from cutaway.errors import DataError, MissingExtraError
 
 ROWS = 64
+
+
+def parquet_records(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    """The rows with all their columns.
+
+    Raises: DataError when the file is damaged; MissingExtraError without pyarrow.
+    """
+    with _opened(stream, name) as file:
+        for batch in file.iter_batches(batch_size=ROWS):
+            yield from batch.to_pylist()
 
 
 def parquet_texts(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
@@ -13,16 +24,21 @@ def parquet_texts(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
 
     Raises: DataError when the file is damaged or has no such column of text; MissingExtraError without pyarrow.
     """
+    with _opened(stream, name) as file:
+        _refuse_without_text(file.schema_arrow, name, field)
+        for batch in file.iter_batches(batch_size=ROWS, columns=[field]):
+            yield from (text or "" for text in batch.column(0).to_pylist())
+
+
+@contextmanager
+def _opened(stream: BinaryIO, name: str) -> Iterator[Any]:
     try:
         import pyarrow  # type: ignore[import-not-found,import-untyped,unused-ignore]
         from pyarrow import parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ModuleNotFoundError:
         raise MissingExtraError("pyarrow", "data", "reading Parquet files") from None
     try:
-        file = parquet.ParquetFile(stream)
-        _refuse_without_text(file.schema_arrow, name, field)
-        for batch in file.iter_batches(batch_size=ROWS, columns=[field]):
-            yield from (text or "" for text in batch.column(0).to_pylist())
+        yield parquet.ParquetFile(stream)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowException) as error:
         raise DataError(f"{name} is not a whole Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
 

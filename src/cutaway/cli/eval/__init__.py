@@ -1,0 +1,1 @@
+"""`cutaway eval`: how good a model is."""
