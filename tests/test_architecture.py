@@ -19,7 +19,7 @@ FLOORS = {
         ["engine", "quant", "train", "evals", "inspect", "text_generator", "verify", "speed", "samples"], 6
     ),
     "language_model": 7,
-    "server": 8,
+    **dict.fromkeys(["server", "guide"], 8),
     "cli": 9,
 }
 # `cutaway` itself hands out names from every floor up to language_model.

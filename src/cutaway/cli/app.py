@@ -31,6 +31,7 @@ COMMANDS = {
     "verify": ("cutaway.cli.verify:verify", "Check that a model is what it claims to be, and computed right."),
     "bench": ("cutaway.cli.bench:bench", "Measure a model's speed, or compare two measurements."),
     "serve": ("cutaway.cli.serve:serve", "Serve models over HTTP, as OpenAI's clients expect it."),
+    "guide": ("cutaway.cli.guide:app", "Check the exercises of the guide."),
     "doctor": ("cutaway.cli.doctor:doctor", "Check this installation and machine."),
 }
 """Where each command lives, as text: help must not import what only one of them needs."""
