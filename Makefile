@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check format bench native sanitize notebook build clean
+.PHONY: demo test check format bench native sanitize notebook docs reference build clean
 
 demo: $(VENV)/.installed
 	$(BIN)/cutaway generate "Once upon a time"
@@ -26,6 +26,17 @@ bench: $(VENV)/.installed-dev
 
 notebook: $(VENV)/.installed-dev
 	$(BIN)/python scripts/run_notebook.py notebooks/inside.ipynb build/notebook
+
+# Runs every cell of the guide. While writing, `make docs CUTAWAY_DOCS_CACHE=1` runs only cells that changed.
+docs: export CUTAWAY_DOCS_CACHE := $(CUTAWAY_DOCS_CACHE)
+docs: export HF_HUB_OFFLINE := 1
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	@echo "open build/docs/index.html"
+
+# The pages that are made from the program; a test fails while they are stale.
+reference: $(VENV)/.installed-dev
+	$(BIN)/python scripts/write_reference.py
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -59,4 +70,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[docs]'
 	@touch $@ $(VENV)/.installed

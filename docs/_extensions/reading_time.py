@@ -1,7 +1,6 @@
 """Puts under the title of each chapter how long it takes to read: 180 words a minute, and half a minute a figure."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 WORDS_A_MINUTE = 180

@@ -40,7 +40,9 @@ def check(number: Number, /, *, answers: Path | None = None) -> int:
     found = chapter(number)
     file = answers or (ANSWERS if ANSWERS.exists() else None)
     if file is None and not terminal.is_interactive():
-        raise ConfigError(f"there is no {ANSWERS} here to check; write it, name another with --answers, or use a terminal")
+        raise ConfigError(
+            f"there is no {ANSWERS} here to check; write it, name another with --answers, or use a terminal"
+        )
     given = asked(found) if file is None else written(file, number, found)
     print(f"{number}. {found.title}")
     verdicts = [show(letter, answer, found) for letter, answer in given]

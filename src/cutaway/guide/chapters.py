@@ -14,6 +14,10 @@ MODULES = {
     6: "cutaway.guide.flash_attention",
     7: "cutaway.guide.blocks",
     8: "cutaway.guide.whole_model",
+    9: "cutaway.guide.learning",
+    10: "cutaway.guide.training",
+    11: "cutaway.guide.many_machines",
+    12: "cutaway.guide.sampling",
 }
 
 

@@ -48,8 +48,8 @@ def number_check(right: Callable[[], float], unit: str, tolerance: float = 0.0) 
         if number is None:
             return Verdict(False, f"{answer!r} is not a number")
         if abs(number - right()) <= tolerance:
-            return Verdict(True, f"{right():,.10g} {unit}")
-        return Verdict(False, f"it is not {number:,.10g} {unit}")
+            return Verdict(True, f"{right():,.10g} {unit}".rstrip())
+        return Verdict(False, f"it is not {number:,.10g} {unit}".rstrip())
 
     return check
 

@@ -1,0 +1,67 @@
+"""Exercises of chapter 12: sampling."""
+
+import math
+from functools import cache
+
+import numpy as np
+
+from cutaway.guide.bundled import fable
+from cutaway.guide.exercise import Chapter, Exercise, Verdict, number_check, number_in
+from cutaway.sampling import SamplingParams, softmax, truncate
+
+PROMPT, SHARE, MAX_TEMPERATURE = "He took off his", 0.9, 100.0
+
+
+@cache
+def logits() -> np.ndarray:
+    """The logits after the prompt."""
+    import torch
+
+    model = fable()
+    with torch.no_grad():
+        found: np.ndarray = model.model(torch.tensor([model.ids(PROMPT)]))[0][0, -1].numpy()
+    return found
+
+
+def kept(**way: float) -> int:
+    """How many tokens a strategy leaves."""
+    params = SamplingParams(**{"temperature": 1.0, "top_p": 1.0, **way})
+    return int(np.isfinite(truncate(logits(), params)).sum())
+
+
+def sure_of_the_hat(answer: str) -> Verdict:
+    """Whether at that temperature the likeliest token has the share that is asked for."""
+    value = number_in(answer)
+    if value is None or not math.isfinite(value) or not 0.01 <= value <= MAX_TEMPERATURE:
+        return Verdict(False, f"{answer!r} is not a temperature from 0.01 to {MAX_TEMPERATURE:g}")
+    share = float(softmax(logits() / value).max())
+    return Verdict(abs(share - SHARE) < 0.02, f"at temperature {value:g} the likeliest token has {share:.1%}")
+
+
+def odds() -> float:
+    """How many times likelier a token is than another whose logit is lower by 1, at temperature 0.5."""
+    weights = softmax(np.array([1.0, 0.0]) / 0.5)
+    return float(weights[0] / weights[1])
+
+
+CHAPTER = Chapter(
+    title="Sampling",
+    exercises=(
+        Exercise(
+            question=f"How many tokens does `top_p=0.5` leave after *{PROMPT}*, at temperature 1?",
+            hint="truncate(logits, SamplingParams(temperature=1, top_p=0.5)), and count the finite ones",
+            check=number_check(lambda: kept(top_p=0.5), "tokens"),
+        ),
+        Exercise(
+            question="At which temperature does ` hat` get 90% there (88% to 92%)?",
+            hint="below 0.5, where it gets about 74%",
+            check=sure_of_the_hat,
+        ),
+        Exercise(
+            question="One token's logit is higher than another's by 1. How many times as likely is it at temperature 0.5? (To one "
+            "decimal.)",
+            hint="the difference becomes 1 / 0.5; take the exponential",
+            check=number_check(odds, "times", tolerance=0.06),
+        ),
+    ),
+)

@@ -1,0 +1,145 @@
+"""The exercises: right answers pass, wrong ones get a hint, whatever is typed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from command_line import mistake, run
+from cutaway.errors import ConfigError
+from cutaway.guide import Exercise, Verdict, chapter, shakespeare
+from cutaway.guide.chapters import MODULES
+from cutaway.guide.exercise import number_in
+
+RIGHT = {
+    1: {"a": "He sat down in the arm-", "b": "He went to the very great and", "c": "The princess put on", "d": "8192"},
+    2: {"a": "15", "b": "jazz", "c": "CIU", "d": "844596301"},
+    3: {"a": "8", "b": "strawberry", "c": "🦊", "d": "_t"},
+    4: {"a": "39383808", "b": "horse", "c": "laughed smiled"},
+    5: {"a": "524800", "b": "3.2", "c": "1.0"},
+    6: {"a": "50331648", "b": "1.503", "c": "100 0 0"},
+    7: {"a": "4718592", "b": "-0.8", "c": "0"},
+    8: {"a": "30740800", "b": "distilgpt2", "c": "4 4 128", "d": "6.9"},
+    9: {"a": "14", "b": "1.5", "c": "0.4", "d": "0.003"},
+    10: {"a": "409600", "b": "409.6", "c": "0.1 0.4"},
+    11: {"a": "14", "b": "2", "c": "10"},
+    12: {"a": "56", "b": "0.38", "c": "7.4"},
+}
+"""An answer for each exercise that is right, found by doing it."""
+
+WRONG = {
+    1: {"a": "Once upon a", "b": "Thank you", "c": "The old man put on", "d": "50257"},
+    2: {"a": "70", "b": "the", "c": "the", "d": "61"},
+    3: {"a": "40", "b": "lighthouse", "c": "a", "d": "qu"},
+    4: {"a": "768", "b": "red", "c": "king horse"},
+    5: {"a": "1024", "b": "3.1", "c": "3.1"},
+    6: {"a": "1024", "b": "3", "c": "1 2 3"},
+    7: {"a": "768", "b": "0", "c": "2"},
+    8: {"a": "1600", "b": "gpt2-xl", "c": "1 1 16", "d": "10.8"},
+    9: {"a": "8", "b": "0.1", "c": "1.5", "d": "3"},
+    10: {"a": "400", "b": "16", "c": "0.5 0.6"},
+    11: {"a": "16", "b": "1", "c": "9"},
+    12: {"a": "5", "b": "0.5", "c": "2.7"},
+}
+
+each_exercise = pytest.mark.parametrize(
+    ("number", "letter"), [(number, letter) for number in MODULES for letter in chapter(number).by_letter()]
+)
+
+
+def exercise(number, letter):
+    return chapter(number).by_letter()[letter]
+
+
+@each_exercise
+def test_a_right_answer_is_right(number, letter):
+    right, remark = exercise(number, letter).verdict(RIGHT[number][letter])
+    assert right, remark
+
+
+@each_exercise
+def test_a_wrong_answer_is_not_right_yet(number, letter):
+    right, remark = exercise(number, letter).verdict(WRONG[number][letter])
+    assert not right, remark
+
+
+@each_exercise
+@pytest.mark.parametrize("answer", ["", " ", "x", "-1", "1e999", "nan", "a b c", "🦊" * 10, "0", "9" * 30])
+def test_any_answer_is_answered(number, letter, answer):
+    verdict = exercise(number, letter).verdict(answer)
+    assert isinstance(verdict, Verdict)
+    assert verdict.remark
+
+
+def test_every_chapter_has_two_to_four_exercises_with_hints():
+    for number in MODULES:
+        found = chapter(number).exercises
+        assert 2 <= len(found) <= 4
+        assert all(isinstance(one, Exercise) and one.question and one.hint for one in found)
+
+
+def test_there_is_no_chapter_of_another_number():
+    with pytest.raises(ConfigError, match="no chapter 99"):
+        chapter(99)
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_numbers_are_read_with_or_without_commas(number):
+    assert number_in(f" {number:,} ") == number_in(str(number)) == number
+
+
+def test_the_play_has_as_many_letters_as_the_guide_says():
+    text = shakespeare()
+    assert len(text) == 149_961
+    assert len(set(text)) == 61
+
+
+def test_the_command_checks_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "answers.toml").write_text('[8]\na = 30740800\nb = "gpt2-xl"\n', encoding="utf-8")
+    result = run("guide", "check", 8)
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert lines[:3] == [
+        "8. The whole model",
+        "a)  right: 30,740,800 parameters",
+        "b)  not yet: its table of tokens is 5%",
+    ]
+    assert lines[3] == "    hint: few layers make the table weigh more"
+    assert lines[-1] == "1 of 4"
+
+
+def test_the_command_is_content_when_all_are_right(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("[9]\na = 14\nb = 1.5\nc = 0.4\nd = 0.003\n", encoding="utf-8")
+    result = run("guide", "check", 9, "--answers", file)
+    assert (result.code, result.out.splitlines()[-1]) == (0, "4 of 4")
+
+
+def test_the_command_asks_where_somebody_sits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cutaway.cli.terminal.is_interactive", lambda: True)
+    result = run("guide", "check", 8, stdin=b"30,740,800\ndistilgpt2\n")
+    assert result.code == 1
+    assert "How many parameters does one block" in result.out
+    assert result.out.splitlines()[-1] == "2 of 4"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[8]\nx = 1\n", "answers 'x' of chapter 8, which has a to d"),
+        ("8 = 1\n", "answers stand in a table, [8]"),
+        ("what\n", "is not TOML"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused_in_a_sentence(tmp_path, content, sentence):
+    file = tmp_path / "answers.toml"
+    file.write_text(content, encoding="utf-8")
+    assert sentence in mistake("guide", "check", 8, "--answers", file)
+
+
+def test_without_file_and_keyboard_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "there is no answers.toml here" in mistake("guide", "check", 1)
+    assert "cannot be read" in mistake("guide", "check", 1, "--answers", tmp_path / "none.toml")
+    assert "there is no chapter 99" in mistake("guide", "check", 99)
