@@ -23,9 +23,9 @@ TABLES = {
 }
 HEAD = """# Configuration keys
 
-A recipe for `cutaway train` is a TOML file. These are its tables and their keys; the keys of the run stand at the top of the
-file, before any table. Each can be changed on the command line, as `--set optimizer.muon_lr=0.01`. `cutaway.train.shorthand`
-describes a few shorter forms.
+A recipe for `cutaway train` is a TOML file. These are its tables and their keys; the keys of the run stand at the top
+of the file, before any table. Each can be changed on the command line, as `--set optimizer.muon_lr=0.01`.
+`cutaway.train.shorthand` describes a few shorter forms.
 """
 
 
@@ -71,8 +71,8 @@ def default(field: "dataclasses.Field[object]") -> str:
         return "must be given"
     if field.default is None:
         return "none"
-    value = field.default
-    return f"`{str(value).lower() if isinstance(value, bool) else list(value) if isinstance(value, tuple) else repr(value)}`"
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{str(value).lower() if isinstance(value, bool) else repr(value)}`"
 
 
 def cleaned(text: str) -> str:

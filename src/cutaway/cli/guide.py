@@ -21,28 +21,21 @@ MAX_FILE_BYTES = 1 << 20
 app = cyclopts.App(name="guide", help="Check the exercises of the guide.", help_format="plaintext")
 
 Number = Annotated[int, Parameter(help="The chapter.")]
+AnswerFile = Annotated[Path | None, Parameter(help="The file; without it answers.toml, if there is one here.")]
 
 
 @app.command
-def check(number: Number, /, *, answers: Path | None = None) -> int:
+def check(number: Number, /, *, answers: AnswerFile = None) -> int:
     """Check a chapter's exercises: by the answers in a file, or asking for each.
 
-    The file is TOML with a table for each chapter, `[3]`, and in it an answer for each letter: `a = "…"`. Without
-    --answers it is answers.toml, if there is one here.
-
-    Parameters
-    ----------
-    answers
-        The file.
+    The file is TOML with a table for each chapter, [3], and in it an answer for each letter: a = "…".
     """
     from cutaway.guide import chapter  # which brings numpy
 
     found = chapter(number)
     file = answers or (ANSWERS if ANSWERS.exists() else None)
     if file is None and not terminal.is_interactive():
-        raise ConfigError(
-            f"there is no {ANSWERS} here to check; write it, name another with --answers, or use a terminal"
-        )
+        raise ConfigError(f"there is no {ANSWERS} here; write it, name another with --answers, or answer at a terminal")
     given = asked(found) if file is None else written(file, number, found)
     print(f"{number}. {found.title}")
     verdicts = [show(letter, answer, found) for letter, answer in given]

@@ -51,14 +51,14 @@ CHAPTER = Chapter(
     title="Attention",
     exercises=(
         Exercise(
-            question="How many pairs of places does one causal head look at in a text of 1,024 tokens, each place with itself "
-            "included?",
+            question="How many pairs of places does one causal head look at in a text of 1,024 tokens, each place with "
+            "itself included?",
             hint="1 + 2 + 3 + … + 1,024",
             check=number_check(pairs, "pairs"),
         ),
         Exercise(
-            question="After *The old man put on*, without which head of `fable` does ` his` lose most? (Layer and head, as "
-            "`0.2`.)",
+            question="After *The old man put on*, without which head does ` his` lose most? (Layer and head, "
+            "as `0.2`.)",
             hint="change the text in the loop of the chapter, and look for the lowest chance of his",
             check=carries_the_man,
         ),

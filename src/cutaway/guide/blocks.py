@@ -59,7 +59,7 @@ CHAPTER = Chapter(
         ),
         Exercise(
             question=f"Without which layer's MLP (0 to 3) is *{STORY}* most surprising?",
-            hint="inspect.surprise(gpt.edited(inspect.scale(f'h.{layer}.mlp_out', 0)), story).mean_bits, for each layer",
+            hint="by layer, inspect.surprise(gpt.edited(inspect.scale(f'h.{layer}.mlp_out', 0)), story).mean_bits",
             check=most_needed,
         ),
     ),

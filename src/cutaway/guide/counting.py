@@ -59,7 +59,7 @@ CHAPTER = Chapter(
     exercises=(
         Exercise(
             question="After how many percent of all spaces in the play does a `t` follow? (To the nearest percent.)",
-            hint='count the pairs that begin with a space: Counter(pairwise(text)), and the share of (" ", "t") among them',
+            hint='count the pairs that begin with a space, Counter(pairwise(text)); which share of them is (" ", "t")?',
             check=number_check(t_after_space, "%", tolerance=0.5),
         ),
         Exercise(

@@ -39,7 +39,7 @@ CHAPTER = Chapter(
     title="Embeddings",
     exercises=(
         Exercise(
-            question="How many numbers do GPT-2's two tables hold together, `wte` and `wpe` (50,257 and 1,024 rows of 768)?",
+            question="How many numbers do GPT-2's `wte` and `wpe` hold together (50,257 and 1,024 rows of 768)?",
             hint="rows times columns, for each of the two, added up",
             check=number_check(lambda: (50257 + 1024) * 768, "numbers"),
         ),

@@ -43,8 +43,8 @@ CHAPTER = Chapter(
             check=number_check(below, "below the line", tolerance=0.006),
         ),
         Exercise(
-            question="Give three scores, with spaces between, for which a softmax in 32 bits fails unless the largest is "
-            "subtracted first.",
+            question="Give three scores, with spaces between, for which a softmax in 32 bits fails unless the largest "
+            "is subtracted first.",
             hint="the largest number of 32 bits is about 3.4e38; of which number is that the exponential?",
             check=overflows,
         ),

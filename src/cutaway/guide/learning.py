@@ -63,7 +63,7 @@ CHAPTER = Chapter(
             check=number_check(cube_slope, "", tolerance=1e-6),
         ),
         Exercise(
-            question=f"Descent on $w^2$ from $w = 1$, {STEPS} steps. Give a learning rate at which $w$ ends beyond 1,000 "
+            question=f"Descent on $w^2$ from $w = 1$, {STEPS} steps. Give a rate at which $w$ ends beyond 1,000 "
             "or −1,000.",
             hint="the slope is 2w; at which rate does a step jump farther to the other side than it came from?",
             check=leaves,
@@ -74,7 +74,7 @@ CHAPTER = Chapter(
             check=best_rate,
         ),
         Exercise(
-            question="At a rate of 0.003, how far does AdamW without decay turn a number in its very first step, if its "
+            question="At a rate of 0.003, how far does AdamW without decay turn a number in its first step, if the "
             "slope is 1,000?",
             hint="m_hat is the slope and v_hat its square: what is left of the 1,000?",
             check=number_check(first_step, "", tolerance=1e-5),

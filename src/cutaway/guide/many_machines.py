@@ -7,7 +7,7 @@ from cutaway.config import GPTConfig
 from cutaway.guide.exercise import Chapter, Exercise, Verdict, number_check, number_in
 
 GPU_BYTES, BYTES_A_PARAMETER, MAX_PROCESSES = 24e9, 16, 64
-ROWS, MICRO_ROWS = 480, 12
+ROWS, MICRO_ROWS, FEW = 480, 12, 8
 
 
 def fits(answer: str) -> Verdict:
@@ -45,14 +45,14 @@ CHAPTER = Chapter(
             check=number_check(lambda: 2 * (8 - 1), "pieces"),
         ),
         Exercise(
-            question="How many processes must share gpt2-xl at least, if each may hold 24 GB of weights, slopes and means (16 "
-            "bytes a parameter in all; GB means 10⁹ bytes)?",
+            question="How many processes must share gpt2-xl at least, if each may hold 24 GB, slopes and means counted "
+            "(16 bytes a parameter in all; a GB is 10⁹ bytes)?",
             hint="the first column of the picture, divided by 24",
             check=fits,
         ),
         Exercise(
-            question=f"A batch has {ROWS} rows, and a process works on {MICRO_ROWS} at a time. Give a number of processes above 8 "
-            "among which the batch divides into whole parts.",
+            question=f"A batch has {ROWS} rows, and a process reads {MICRO_ROWS} at a time. Give a number of processes "
+            f"above {FEW} among which the batch divides into whole parts.",
             hint=f"{ROWS} divided by it must be a multiple of {MICRO_ROWS}",
             check=divides,
         ),

@@ -23,9 +23,9 @@ def logits() -> np.ndarray:
     return found
 
 
-def kept(**way: float) -> int:
-    """How many tokens a strategy leaves."""
-    params = SamplingParams(**{"temperature": 1.0, "top_p": 1.0, **way})
+def nucleus() -> float:
+    """How many tokens hold half of the probability."""
+    params = SamplingParams(temperature=1.0, top_p=0.5)
     return int(np.isfinite(truncate(logits(), params)).sum())
 
 
@@ -50,7 +50,7 @@ CHAPTER = Chapter(
         Exercise(
             question=f"How many tokens does `top_p=0.5` leave after *{PROMPT}*, at temperature 1?",
             hint="truncate(logits, SamplingParams(temperature=1, top_p=0.5)), and count the finite ones",
-            check=number_check(lambda: kept(top_p=0.5), "tokens"),
+            check=number_check(nucleus, "tokens"),
         ),
         Exercise(
             question="At which temperature does ` hat` get 90% there (88% to 92%)?",
@@ -58,8 +58,8 @@ CHAPTER = Chapter(
             check=sure_of_the_hat,
         ),
         Exercise(
-            question="One token's logit is higher than another's by 1. How many times as likely is it at temperature 0.5? (To one "
-            "decimal.)",
+            question="One token's logit is higher by 1 than another's. How much likelier is it at temperature 0.5? "
+            "(To one decimal.)",
             hint="the difference becomes 1 / 0.5; take the exponential",
             check=number_check(odds, "times", tolerance=0.06),
         ),

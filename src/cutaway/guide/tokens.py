@@ -55,8 +55,8 @@ CHAPTER = Chapter(
             check=number_check(lambda: len(gpt2().encode("Tomorrow, and tomorrow, and tomorrow,")), "tokens"),
         ),
         Exercise(
-            question="Find a word of six letters or more that is one token for GPT-2 after a space, and three or more at "
-            "the beginning of a text.",
+            question="Find a word of six letters or more that is one token for GPT-2 after a space, and three or more "
+            "at the beginning of a text.",
             hint="it is frequent inside sentences and hardly ever begins one: strawberry was such a word",
             check=torn,
         ),

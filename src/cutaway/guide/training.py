@@ -47,8 +47,8 @@ CHAPTER = Chapter(
             check=number_check(epochs, "times", tolerance=1),
         ),
         Exercise(
-            question="Give `warmup` and `decay`, with a space between, such that the rate rises, is at its peak for half of "
-            "the run, and falls.",
+            question="Give `warmup` and `decay`, with a space between, so that the rate rises, is at its peak half "
+            "of the run, and falls.",
             hint="they are shares of the run, and together they are the other half",
             check=schedule,
         ),

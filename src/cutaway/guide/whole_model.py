@@ -46,13 +46,13 @@ CHAPTER = Chapter(
             check=number_check(lambda: 12 * 1600 * 1600 + 13 * 1600, "parameters"),
         ),
         Exercise(
-            question="In which of the five published models is the table of tokens the largest share of all parameters?",
+            question="In which of the five published models is the table of tokens the largest share of them all?",
             hint="few layers make the table weigh more",
             check=largest_table_share,
         ),
         Exercise(
-            question="Give layers, heads and channels, with spaces between, of a model of 4 layers or more with 0.9 to 1.1 "
-            "million parameters, for 1,024 tokens and a context of 256.",
+            question="Give layers, heads and channels, with spaces between, of a model of 4 layers or more with 0.9 to "
+            "1.1 million parameters, for 1,024 tokens and a context of 256.",
             hint="most are in the layers, about 12 C squared each; the heads must divide the channels",
             check=a_million,
         ),
