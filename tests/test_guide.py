@@ -23,6 +23,8 @@ RIGHT = {
     10: {"a": "409600", "b": "409.6", "c": "0.1 0.4"},
     11: {"a": "14", "b": "2", "c": "10"},
     12: {"a": "56", "b": "0.38", "c": "7.4"},
+    14: {"a": "h.2.mlp_out", "b": "3.0", "c": "The princess put on", "d": "The woman kissed"},
+    16: {"a": "0.00204", "b": "15.6", "c": "0.8412"},
 }
 """An answer for each exercise that is right, found by doing it."""
 
@@ -39,6 +41,8 @@ WRONG = {
     10: {"a": "400", "b": "16", "c": "0.5 0.6"},
     11: {"a": "16", "b": "1", "c": "9"},
     12: {"a": "5", "b": "0.5", "c": "2.7"},
+    14: {"a": "h.2.mlp_post", "b": "3.1", "c": "The old man put on", "d": "The princess put on"},
+    16: {"a": "0.02", "b": "0", "c": "0.8413"},
 }
 
 each_exercise = pytest.mark.parametrize(

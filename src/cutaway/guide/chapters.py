@@ -18,6 +18,8 @@ MODULES = {
     10: "cutaway.guide.training",
     11: "cutaway.guide.many_machines",
     12: "cutaway.guide.sampling",
+    14: "cutaway.guide.looking_inside",
+    16: "cutaway.guide.paper",
 }
 
 
@@ -27,6 +29,7 @@ def chapter(number: int) -> Chapter:
     Raises: ConfigError when there is none.
     """
     if number not in MODULES:
-        raise ConfigError(f"there is no chapter {number} with exercises; there are {min(MODULES)} to {max(MODULES)}")
+        known = ", ".join(map(str, MODULES))
+        raise ConfigError(f"there is no chapter {number} with exercises; there are {known}")
     found: Chapter = importlib.import_module(MODULES[number]).CHAPTER
     return found
