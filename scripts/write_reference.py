@@ -7,7 +7,9 @@ import ast
 import dataclasses
 import inspect
 import re
+import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from cutaway.cli.app import build
 from cutaway.config import GPTConfig
@@ -31,7 +33,10 @@ of the file, before any table. Each can be changed on the command line, as `--se
 
 def command_line() -> str:
     """Every command with its arguments and options, as `--help` has them."""
-    text = build().generate_docs(output_format="markdown", heading_level=1, include_hidden=False)
+    # Commands that have commands name themselves by how this program was started.
+    with patch.object(sys, "argv", ["cutaway"]):
+        text = build().generate_docs(output_format="markdown", heading_level=1, include_hidden=False)
+    text = re.sub(r"^```console\n(?!cutaway)", "```console\ncutaway ", text, flags=re.MULTILINE)
     # The page has a table of contents beside it.
     text = re.sub(r"## Table of Contents\n.*?(?=\*\*Commands\*\*)", "", text, flags=re.DOTALL)
     return cleaned(text.replace("# cutaway\n", "# The command line\n", 1))

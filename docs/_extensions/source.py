@@ -23,6 +23,8 @@ from pygments.lexers import PythonLexer
 from sphinx.util.docutils import SphinxDirective
 
 PAGES = "source"
+TYPE_REMARK = re.compile(r"  # type: ignore\[[\w-]+\]$", re.MULTILINE)
+"""What only a type checker reads."""
 
 
 class Source(SphinxDirective):
@@ -39,7 +41,7 @@ class Source(SphinxDirective):
         start, stop = part(lines, self.options.get("from"), self.options.get("to"))
         self.env.note_dependency(inspect.getfile(module))
         referred(self.env).setdefault(self.env.docname, set()).add(module.__name__)
-        code = inspect.cleandoc("\n" + "".join(lines[start:stop]))
+        code = inspect.cleandoc("\n" + TYPE_REMARK.sub("", "".join(lines[start:stop])))
         block = nodes.literal_block(code, code, language="python")
         caption = nodes.caption("", "", *self.caption(name, module, first + start, first + stop - 1))
         return [nodes.container("", caption, block, classes=["literal-block-wrapper", "source"], literal_block=True)]

@@ -18,6 +18,7 @@ MODULES = {
     10: "cutaway.guide.training",
     11: "cutaway.guide.many_machines",
     12: "cutaway.guide.sampling",
+    13: "cutaway.guide.speed",
     14: "cutaway.guide.looking_inside",
     16: "cutaway.guide.paper",
 }

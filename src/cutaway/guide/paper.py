@@ -23,13 +23,13 @@ CHAPTER = Chapter(
     title="Paper against code",
     exercises=(
         Exercise(
-            question="With which standard deviation do the projections into the stream start in gpt2-xl, 48 layers deep? (To "
+            question="With which standard deviation do the projections into the stream start in gpt2-xl, of 48 layers? (To "
             "five decimals.)",
             hint="0.02 divided by the square root of 2 L",
             check=number_check(lambda: 0.02 / math.sqrt(2 * 48), "", tolerance=6e-6),
         ),
         Exercise(
-            question="How many million parameters does gpt2-xl have beyond the 1,542 million of the paper? (To one decimal.)",
+            question="By how many million parameters does gpt2-xl exceed the paper's 1,542 million? (To one decimal.)",
             hint="anatomy(GPTConfig.preset('gpt2-xl')).parameters",
             check=number_check(more_than_told, "million", tolerance=0.06),
         ),
