@@ -23,8 +23,8 @@ CHAPTER = Chapter(
     title="Paper against code",
     exercises=(
         Exercise(
-            question="With which standard deviation do the projections into the stream start in gpt2-xl, of 48 layers? (To "
-            "five decimals.)",
+            question="With which standard deviation do the projections into the stream start in gpt2-xl, of 48 layers? "
+            "(To five decimals.)",
             hint="0.02 divided by the square root of 2 L",
             check=number_check(lambda: 0.02 / math.sqrt(2 * 48), "", tolerance=6e-6),
         ),

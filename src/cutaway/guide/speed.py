@@ -28,7 +28,7 @@ def steps_of(answer: str) -> Verdict:
         return Verdict(False, f"{answer!r} is not a whole number of bits from 2 to 16")
 
     def error(n: int) -> float:
-        row = fable().model.h[0].mlp.c_fc.weight.detach()[0]
+        row = fable().model.get_parameter("h.0.mlp.c_fc.weight").detach()[0]
         scale = row.abs().max() / (2 ** (n - 1) - 1)
         return float(((row / scale).round() * scale - row).abs().max() / row.abs().max())
 
