@@ -14,13 +14,20 @@ project_copyright = author
 version = release = __version__
 language = "en"
 
-extensions = ["myst_nb", "mathml", "source", "exercises", "reading_time"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "mathml", "source", "exercises", "reading_time"]
 exclude_patterns = ["_extensions"]
-nitpicky = True
+
+# Docstrings are Markdown as far as they go: a name in backticks is code.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+add_module_names = False
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+# Quotes and ellipses are set well; two dashes are an option and stay two.
+smartquotes_action = "qe"
 
 # A page that was not run is not shown. While writing, CUTAWAY_DOCS_CACHE=1 runs again only cells that changed.
 nb_execution_mode = "cache" if os.environ.get("CUTAWAY_DOCS_CACHE") else "force"

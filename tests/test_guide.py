@@ -25,6 +25,7 @@ RIGHT = {
     12: {"a": "56", "b": "0.38", "c": "7.4"},
     13: {"a": "36864", "b": "16", "c": "7"},
     14: {"a": "h.2.mlp_out", "b": "3.0", "c": "The princess put on", "d": "The woman kissed"},
+    15: {"a": "20.1", "b": "1.08", "c": "The child said that", "d": "I do not know. I do not know. I do not know. I do not know."},
     16: {"a": "0.00204", "b": "15.6", "c": "0.8412"},
 }
 """An answer for each exercise that is right, found by doing it."""
@@ -44,6 +45,7 @@ WRONG = {
     12: {"a": "5", "b": "0.5", "c": "2.7"},
     13: {"a": "768", "b": "40", "c": "8"},
     14: {"a": "h.2.mlp_post", "b": "3.1", "c": "The old man put on", "d": "The princess put on"},
+    15: {"a": "3", "b": "4.33", "c": "The captain said that", "d": "Purple elephants calculate silently"},
     16: {"a": "0.02", "b": "0", "c": "0.8413"},
 }
 

@@ -20,6 +20,7 @@ MODULES = {
     12: "cutaway.guide.sampling",
     13: "cutaway.guide.speed",
     14: "cutaway.guide.looking_inside",
+    15: "cutaway.guide.evaluation",
     16: "cutaway.guide.paper",
 }
 
