@@ -10,6 +10,8 @@ from cutaway.guide import Exercise, Verdict, chapter, shakespeare
 from cutaway.guide.chapters import MODULES
 from cutaway.guide.exercise import number_in
 
+KNOWN = "I do not know. I do not know. I do not know. I do not know."
+
 RIGHT = {
     1: {"a": "He sat down in the arm-", "b": "He went to the very great and", "c": "The princess put on", "d": "8192"},
     2: {"a": "15", "b": "jazz", "c": "CIU", "d": "844596301"},
@@ -25,7 +27,7 @@ RIGHT = {
     12: {"a": "56", "b": "0.38", "c": "7.4"},
     13: {"a": "36864", "b": "16", "c": "7"},
     14: {"a": "h.2.mlp_out", "b": "3.0", "c": "The princess put on", "d": "The woman kissed"},
-    15: {"a": "20.1", "b": "1.08", "c": "The child said that", "d": "I do not know. I do not know. I do not know. I do not know."},
+    15: {"a": "20.1", "b": "1.08", "c": "The child said that", "d": KNOWN},
     16: {"a": "0.00204", "b": "15.6", "c": "0.8412"},
 }
 """An answer for each exercise that is right, found by doing it."""
