@@ -31,7 +31,7 @@ notebook: $(VENV)/.installed-dev
 docs: export CUTAWAY_DOCS_CACHE := $(CUTAWAY_DOCS_CACHE)
 docs: export HF_HUB_OFFLINE := 1
 docs: $(VENV)/.installed-docs
-	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	$(BIN)/python -m sphinx -W --keep-going -j auto -b html docs build/docs
 	@echo "open build/docs/index.html"
 
 # The pages that are made from the program; a test fails while they are stale.
