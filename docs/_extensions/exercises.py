@@ -20,7 +20,7 @@ class Exercises(SphinxDirective):
         for exercise in chapter(number).exercises:
             paragraph, _ = self.parse_inline(exercise.question)
             questions += nodes.list_item("", nodes.paragraph("", "", *paragraph))
-        command = f"cutaway guide check {number}"
+        command = f"$ cutaway guide check {number}"
         return [questions, nodes.literal_block(command, command, language="console")]
 
 
