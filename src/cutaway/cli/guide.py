@@ -60,6 +60,7 @@ def asked(chapter: "Chapter") -> Iterator[tuple[str, str]]:
         try:
             yield letter, input("    > ")
         except EOFError:
+            print()
             return
 
 
