@@ -14,9 +14,9 @@ LINES = "".join(json.dumps(record) + "\n" for record in RECORDS)
     ("name", "content"),
     [
         ("r.jsonl", LINES.encode()),
-        ("r.jsonl.gz", gzip.compress(LINES.encode())),
+        ("r.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)),
         ("r.json", json.dumps(RECORDS).encode()),
-        ("r.json.gz", gzip.compress(json.dumps(RECORDS).encode())),
+        ("r.json.gz", gzip.compress(json.dumps(RECORDS).encode(), mtime=0)),
         ("r.csv", 'a,b\n1,"x, y"\n2,ü\n'.encode()),
         ("r.tsv", "a\tb\n1\tx, y\n2\tü\n".encode()),
     ],
