@@ -174,13 +174,18 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         {
             "contestant": name,
             "tokens_per_s": tokens / statistics.median(seconds[name]),
-            "ratio_of_ours_to_it": median_ratio(seconds[name], seconds[f"cutaway:{name.partition(':')[2]}"]),
-            "ratio_of_our_bfloat16_to_it": median_ratio(seconds[name], seconds["cutaway:bfloat16"]),
+            "ratio_of_ours_to_it": ratio_to(seconds, name, f"cutaway:{name.partition(':')[2]}"),
+            "ratio_of_our_bfloat16_to_it": ratio_to(seconds, name, "cutaway:bfloat16"),
             "peak_bytes": peaks[name],
         }
         for name in names
     ]
     return {"size": SIZES[args.size], "compile": args.compile, "rows": rows, "environment": environment()}
+
+
+def ratio_to(seconds: dict[str, list[float]], name: str, ours: str) -> float:
+    """How many times as long a contestant takes as one of ours; not a number where that takes no part."""
+    return median_ratio(seconds[name], seconds[ours]) if ours in seconds else float("nan")
 
 
 def contestant(name: str, arguments: list[str]) -> subprocess.Popen:
