@@ -76,7 +76,8 @@ def test_what_is_there_stays_unless_it_may_be_replaced(to, tmp_path):
         (["--to", "gguf", "--dtype", "Q8_0"], "rows of 16, which cannot be cut into the blocks of 32"),
         (["--to", "gguf", "--cache"], "--cache is for onnx"),
         (["--to", "onnx", "--dtype", "float16"], "--dtype float16 is not for onnx"),
-        (["--to", "hf", "--dtype", "int8"], "there is no dtype 'int8'"),
+        (["--to", "hf", "--dtype", "int8"], "cutaway quantize makes smaller checkpoints"),
+        (["--to", "hf", "--dtype", "int9"], "there is no dtype 'int9'"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, sentence, tmp_path):

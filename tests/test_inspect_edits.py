@@ -228,7 +228,7 @@ def test_in_a_batch_of_unequal_prompts_each_is_edited_as_it_would_be_alone():
 def test_past_the_context_positions_are_those_of_the_window():
     long = prompt_of(40)
     gpt = LanguageModel(GPT2, TOKENIZER).edited(ablate_heads(0, None, positions=3))
-    token = gpt.generate(long, temperature=0, max_tokens=1).samples[0].tokens[0]
+    token = gpt.generate(long, temperature=0, max_tokens=1, past_context="slide").samples[0].tokens[0]
     window = torch.tensor([long[-32:]])
     assert token == logits(GPT2, ablate_heads(0, None, positions=3), idx=window)[0, -1].argmax()
 
