@@ -145,4 +145,4 @@ def load(sources: dict[str, str], models: ServedModels, limits: "EngineLimits") 
 def announce(url: str, names: Sequence[str]) -> None:
     """Say where it is, on stdout, for people and for programs that started it."""
     print(f"{', '.join(names)} at {url}/v1", flush=True)
-    terminal.notice("Ctrl-C stops it.")
+    terminal.notice(f"Open {url}/ in a browser to watch it write; Ctrl-C stops it.")

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from cutaway import __version__
 from cutaway.errors import CutawayError
-from cutaway.server import completions, status, tokens
+from cutaway.server import completions, page_files, status, tokens
 from cutaway.server.api_error import ApiError, on_api_error, on_http, on_invalid
 from cutaway.server.guard import Guard
 from cutaway.server.inside import routes as inside
@@ -18,7 +18,7 @@ from cutaway.server.settings import ServerSettings
 
 
 def create_app(service: Service, settings: ServerSettings | None = None) -> FastAPI:
-    """The HTTP API over some models, which begin to load when the application starts.
+    """The HTTP API and the page over some models, which begin to load when the application starts.
 
     Any ASGI server runs it: `run.py` does with uvicorn, and tests call it directly.
     """
@@ -39,7 +39,7 @@ def create_app(service: Service, settings: ServerSettings | None = None) -> Fast
         docs_url=None,  # its page would fetch scripts from the network
     )
     app.state.service, app.state.settings = service, settings
-    for module in (completions, tokens, inside, status):
+    for module in (completions, tokens, inside, status, page_files):
         app.include_router(module.router)
     for error in (ApiError, CutawayError):
         app.add_exception_handler(error, on_api_error)

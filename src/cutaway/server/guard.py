@@ -18,8 +18,9 @@ from cutaway.server.settings import ServerSettings
 
 log = logging.getLogger("cutaway.server")
 
-OPEN_PATHS = frozenset({"/health", "/version", "/docs", "/openapi.json"})
-"""Paths that tell nothing worth a key."""
+OPEN_PATHS = frozenset({"/", "/health", "/version", "/docs", "/openapi.json"})
+"""Paths that tell nothing worth a key; nor does what lies under `PAGE`."""
+PAGE = "/page/"
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
 
@@ -59,7 +60,7 @@ class Guard:
 
         Raises: ApiError.
         """
-        if not self._settings.keys or path in OPEN_PATHS:
+        if not self._settings.keys or path in OPEN_PATHS or path.startswith(PAGE):
             return
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         secret = shown.strip().encode()

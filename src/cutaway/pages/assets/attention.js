@@ -38,7 +38,7 @@ export async function attention(view, section) {
     },
     onChoose: (head) => show(head),
   });
-  onThemeChange(() => thumbnails.draw());
+  onThemeChange(() => thumbnails.draw(), view.gone);
   const scales = choice(
     "Colours",
     { own: "each head to its own brightest", shared: "all heads from 0 to 1" },
@@ -83,11 +83,7 @@ export async function attention(view, section) {
     const before = thumbnails.chosen;
     overview.hidden = head !== null;
     screen.element.hidden = head === null;
-    history.replaceState(
-      null,
-      "",
-      head ? `#view=${view.number}&layer=${head.layer}&head=${head.head}` : `#view=${view.number}`,
-    );
+    view.address.keep(head ? { layer: head.layer, head: head.head } : {});
     if (head) {
       thumbnails.choose(head);
       await screen.open(head);
@@ -101,9 +97,10 @@ export async function attention(view, section) {
     }
   }
 
-  document.addEventListener("keydown", (event) => {
-    if (section.hidden || screen.element.hidden || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey)
-      return;
+  /** @param {KeyboardEvent} event */
+  function key(event) {
+    const elsewhere = section.closest("[hidden]") || screen.element.hidden || isTyping(event);
+    if (elsewhere || event.ctrlKey || event.metaKey || event.altKey) return;
     const from = thumbnails.chosen ?? heads[0];
     /** @type {Record<string, [number, number]>} */
     const moves = { "[": [0, -1], "]": [0, 1], "{": [-1, 0], "}": [1, 0] };
@@ -115,11 +112,11 @@ export async function attention(view, section) {
     else if (move) show(thumbnails.neighbour(from, ...move));
     else return;
     event.preventDefault();
-  });
+  }
+  document.addEventListener("keydown", key, { signal: view.gone });
 
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  const linked = wanted.get("head") && wanted.get("view") === String(view.number);
-  const head = linked ? thumbnails.find(Number(wanted.get("layer")), Number(wanted.get("head"))) : null;
+  const kept = view.address.kept();
+  const head = kept.get("head") ? thumbnails.find(Number(kept.get("layer")), Number(kept.get("head"))) : null;
   if (head) await show(head);
 }
 

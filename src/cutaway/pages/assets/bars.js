@@ -119,7 +119,7 @@ export async function bars(view, section) {
       [said],
     ),
   );
-  onThemeChange(fill);
+  onThemeChange(fill, view.gone);
   fill();
 }
 

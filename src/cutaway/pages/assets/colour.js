@@ -104,9 +104,10 @@ export function pageColour(name) {
 /** @type {Set<() => void>} */
 const redraws = new Set();
 
-/** Call this whenever the colours of the page change. @param {() => void} redraw */
-export function onThemeChange(redraw) {
+/** Call this whenever the colours of the page change, until what it draws is gone. @param {() => void} redraw @param {AbortSignal} [gone] */
+export function onThemeChange(redraw, gone) {
   redraws.add(redraw);
+  gone?.addEventListener("abort", () => redraws.delete(redraw));
 }
 
 /** The page has become light or dark. */

@@ -64,7 +64,7 @@ export class HeadScreen {
     this.lookedAtBy = new Ranking("Looked at most by");
     this.element = this.assemble(back);
     this.element.hidden = true;
-    onThemeChange(() => this.paint());
+    onThemeChange(() => this.paint(), view.gone);
   }
 
   /** @param {HTMLElement} back */

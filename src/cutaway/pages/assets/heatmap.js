@@ -102,7 +102,7 @@ export async function heatmap(view, section) {
       [said, summary(values)],
     ),
   );
-  onThemeChange(paint);
+  onThemeChange(paint, view.gone);
   paint();
 }
 

@@ -100,7 +100,7 @@ export async function lens(view, section) {
       [said, list],
     ),
   );
-  onThemeChange(paint);
+  onThemeChange(paint, view.gone);
   paint();
 }
 

@@ -1,25 +1,32 @@
 // @ts-check
 // The numbers that travel in the page: base64 of deflated bytes, unpacked when they are needed.
 
-/**
- * @typedef {Record<string, any> & {number: number, kind: string, title: string}} View
- */
+import { addressOf } from "./address.js";
 
-/** The facts of the view with this number, or null. @param {number} number @returns {View | null} */
+/**
+ * What a view is drawn from: its facts, and its bulk as base64 of deflated bytes, by name. `gone` tells when it is
+ * taken out of a page that goes on without it.
+ *
+ * @typedef {object} Packed
+ * @property {string} kind
+ * @property {string} title
+ * @property {(name: string) => string} block
+ * @property {import("./address.js").Address} address
+ * @property {AbortSignal} [gone]
+ */
+/** @typedef {Record<string, any> & Packed} View */
+
+/** The view with this number in the page's own data, or null. @param {number} number @returns {View | null} */
 export function viewNumbered(number) {
   const element = document.getElementById(`view-${number}`);
-  return element && { number, ...JSON.parse(element.textContent ?? "") };
-}
-
-/** Whether a view has a block of this name. @param {View} view @param {string} name */
-export function hasBlock(view, name) {
-  return document.getElementById(`view-${view.number}-${name}`) !== null;
+  if (!element) return null;
+  const block = (/** @type {string} */ name) => document.getElementById(`view-${number}-${name}`)?.textContent ?? "";
+  return { ...JSON.parse(element.textContent ?? ""), block, address: addressOf(number) };
 }
 
 /** @param {View} view @param {string} name @returns {Promise<Uint8Array>} */
 export async function bytesOf(view, name) {
-  const text = document.getElementById(`view-${view.number}-${name}`)?.textContent ?? "";
-  const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([fromBase64(view.block(name))]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 

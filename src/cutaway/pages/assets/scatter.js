@@ -109,7 +109,7 @@ export async function scatter(view, section) {
       [said, found],
     ),
   );
-  onThemeChange(paint);
+  onThemeChange(paint, view.gone);
   paint();
 }
 

@@ -132,7 +132,7 @@ export async function text(view, section) {
       [said, list],
     ),
   );
-  onThemeChange(paint);
+  onThemeChange(paint, view.gone);
   paint();
 }
 

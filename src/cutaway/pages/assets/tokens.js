@@ -60,7 +60,7 @@ export class TokenText {
     this.element = h("div", { class: "tokens", role: "group", "aria-label": label, tabindex: 0 });
     textsOf(pieces).forEach((text, token) => this.element.append(...this.spanned(text, token)));
     /** @type {(string | null)[]} */
-    this.painted = new Array(pieces.length).fill(null);
+    this.painted = [];
     /** @type {number[]} */
     this.tops = [];
     /** @type {{background: (token: number) => string, ink?: (token: number) => string} | null} */
@@ -97,6 +97,16 @@ export class TokenText {
       if (line) nodes.push(h("span", { "data-token": token }, line));
     }
     return nodes;
+  }
+
+  /** Add what has come since to the end of the text. @param {string[]} pieces all of them */
+  grow(pieces) {
+    textsOf(pieces).forEach((text, token) => {
+      if (token < this.spans.length) return;
+      this.element.append(...this.spanned(text, token));
+      this.tops[token] = this.spans[token].offsetTop - this.element.offsetTop;
+    });
+    this.repaint();
   }
 
   /**

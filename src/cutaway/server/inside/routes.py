@@ -1,6 +1,7 @@
 """`/inside/…`: traces, views, the next token, and writing on with changes made to the network."""
 
 import base64
+import math
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ from cutaway.server.served_model import ServedModel
 router = APIRouter(prefix="/inside", tags=["inside"])
 
 MAX_TRACE_BYTES = 1 << 28
+LEAST = 1e-300
+"""A probability below this counts as this, for it has a logarithm."""
 
 
 class Reading(BaseModel):
@@ -47,10 +50,17 @@ class TraceRequest(Reading):
     """Names of points, or patterns of names; null means all."""
 
 
+class ReadRequest(Reading):
+    """How much is to be told of each token."""
+
+    top: Annotated[int, Field(ge=0, le=50)] = 10
+    """How many of the tokens expected in its place."""
+
+
 class Question(Reading):
     """A question about a text."""
 
-    target: str | None = None
+    target: str | int | None = None
     """The token that an attribution takes apart, rather than the likeliest."""
     position: Annotated[int, Field(ge=-(1 << 20), le=1 << 20)] = -1
     """The token after which it stands."""
@@ -81,6 +91,13 @@ async def read_trace(body: TraceRequest, request: Request) -> Response:
     served = service_of(request).model(body.model)
     content = await served.opened.ask(lambda gpt: traced(gpt, body))
     return Response(content, media_type="application/octet-stream")
+
+
+@router.post("/read", responses=ERRORS)
+async def read(body: ReadRequest, request: Request) -> dict[str, Any]:
+    """A text token by token: how likely each was, what else was expected in its place, and what is expected next."""
+    served = service_of(request).model(body.model)
+    return await served.opened.ask(lambda gpt: scored(gpt, body))
 
 
 @router.post("/views/{question}", responses=ERRORS)
@@ -128,6 +145,17 @@ def width_of(name: str, config: GPTConfig, tokens: int) -> int:
     if point.startswith("mlp_p"):
         return config.mlp_size
     return 2 * config.n_embd + (config.n_head * tokens if point == "pattern" else 0)
+
+
+def scored(gpt: LanguageModel, body: ReadRequest) -> dict[str, Any]:
+    """A text's tokens with their log-probabilities, as `written` gives those that the model writes."""
+    scores = with_edits(gpt, body.edits).score(read_ids(gpt, body), min(body.top, gpt.tokenizer.n_vocab))
+    tops = [[[one.token, one.piece, math.log(max(one.probability, LEAST))] for one in score.predictions] for score in scores]
+    tokens = [
+        {"token": score.token, "piece": score.piece, "logprob": score.logprob, "top": top}
+        for score, top in zip(scores, [[], *tops], strict=False)
+    ]
+    return {"tokens": tokens, "next": tops[-1]}
 
 
 def answered(gpt: LanguageModel, question: str, body: Question) -> list[dict[str, Any]]:

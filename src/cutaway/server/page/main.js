@@ -1,0 +1,79 @@
+// @ts-check
+// The page: which model, which view, and the address that leads back.
+
+import { choice, h, isTyping } from "./views/elements.js";
+import { ATTENTION_KEYS } from "./views/attention.js";
+import { help, VIEW_KEYS } from "./views/help.js";
+import { Tabs } from "./views/tabs.js";
+import { themeButton } from "./views/theme.js";
+import { button } from "./views/toolbar.js";
+import { ask, fault, Refusal } from "./server.js";
+import { follow, toLink } from "./link.js";
+import { Session } from "./session.js";
+import { Write } from "./write.js";
+import { Writer } from "./writer.js";
+
+const KEYS = [["Ctrl Enter", "write, in the prompt"], ...VIEW_KEYS, ...ATTENTION_KEYS];
+const NOTE = "The page talks to the server that it came from, and to nobody else.";
+
+/** The models, as soon as they are there. @returns {Promise<import("./session.js").Shape[]>} */
+async function models() {
+  try {
+    const { data } = await ask("/v1/models");
+    return Promise.all(
+      data.map((/** @type {{id: string}} */ { id }) => ask(`/inside/model?model=${encodeURIComponent(id)}`)),
+    );
+  } catch (error) {
+    if (!(error instanceof Refusal && error.status === 503)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return models();
+  }
+}
+
+/** @param {HTMLElement} page */
+async function start(page) {
+  const session = new Session(await models());
+  /** @type {string} */
+  let problem = "";
+  await follow(session, location.hash).catch((error) => (problem = `This link leads nowhere. ${fault(error)}`));
+  const writer = new Writer(session);
+  const write = new Write(session, writer);
+  const views = [{ name: "write", title: "Write", view: write }];
+  const sections = views.map(({ name, view }) => h("section", { id: `view-${name}` }, view.element));
+  const tabs = new Tabs(
+    "Views",
+    views.map(({ title }, at) => ({ title, section: sections[at] })),
+    (at) => session.keep({ view: views[at].name }),
+  );
+  header(session, writer);
+  const remember = () => history.replaceState(null, "", toLink(session));
+  for (const what of /** @type {const} */ (["done", "settings", "changes", "place"])) session.on(what, remember);
+  page.replaceChildren(tabs.element, ...sections);
+  if (problem) page.prepend(h("p", { role: "alert", class: "fault" }, problem));
+  tabs.open(
+    Math.max(
+      0,
+      views.findIndex(({ name }) => name === session.place.view),
+    ),
+  );
+  document.body.dataset.ready = "true";
+}
+
+/** @param {Session} session @param {Writer} writer */
+function header(session, writer) {
+  const names = Object.fromEntries(session.models.map(({ model }) => [model, model]));
+  const which = choice("Model", names, (name) => {
+    writer.stop();
+    session.choose(name);
+  });
+  const select = /** @type {HTMLSelectElement} */ (which.querySelector("select"));
+  select.value = session.shape.model;
+  const keys = button("?", "Help (?)", () => help(KEYS, NOTE));
+  document.querySelector("header")?.append(h("span", { class: "buttons" }, which, themeButton(), keys));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "?" && !isTyping(event)) help(KEYS, NOTE);
+  });
+}
+
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+await start(page).catch((error) => page.replaceChildren(h("p", { role: "alert", class: "fault" }, fault(error))));

@@ -1,0 +1,204 @@
+// @ts-check
+// Write: a prompt, the text that comes, and what else might have come.
+
+import { eachFrame, h, isTyping } from "./views/elements.js";
+import { onThemeChange } from "./views/colour.js";
+import { csv, save } from "./views/download.js";
+import { Legend } from "./views/legend.js";
+import { TokenText } from "./views/tokens.js";
+import { takeAway } from "./views/toolbar.js";
+import { Alternatives } from "./alternatives.js";
+import { BranchList } from "./branch_list.js";
+import { count, drawSliders } from "./sliders.js";
+import { paintSurprise, surpriseLegend } from "./surprise.js";
+
+const STEPS = /** @type {Record<string, number>} */ ({
+  ArrowLeft: -1,
+  ArrowRight: 1,
+  ArrowUp: -10,
+  ArrowDown: 10,
+  Home: -Infinity,
+  End: Infinity,
+});
+
+export class Write {
+  /** @param {import("./session.js").Session} session @param {import("./writer.js").Writer} writer */
+  constructor(session, writer) {
+    this.session = session;
+    this.writer = writer;
+    /** @type {number | null} */
+    this.chosen = null;
+    this.pinned = false;
+    /** @type {import("./branches.js").Token[]} */
+    this.told = [];
+    this.alternatives = new Alternatives(session, (place, alternative) => {
+      this.release();
+      writer.take(place, alternative);
+    });
+    this.branches = new BranchList(session, (branch) => {
+      writer.stop();
+      if (session.tree) session.tree.current = branch;
+      this.release();
+      session.tell("text");
+      session.tell("done");
+    });
+    this.legend = new Legend();
+    this.paper = h("div", { class: "paper" });
+    this.status = h("p", { class: "note", role: "status" });
+    this.fault = h("p", { role: "alert", class: "fault" });
+    this.element = this.assemble();
+    session.on("text", () => this.update());
+    session.on("done", () => this.settle());
+    onThemeChange(() => this.colour());
+    this.update();
+  }
+
+  assemble() {
+    const { session, writer } = this;
+    this.prompt = h("textarea", { id: "prompt", rows: 2, spellcheck: "false" });
+    this.prompt.value = session.prompt;
+    this.prompt.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.begin();
+    });
+    const press = (/** @type {string} */ text, /** @type {() => void} */ onclick) =>
+      h("button", { type: "button", onclick }, text);
+    this.start = press("Write", () => this.begin());
+    this.start.className = "main";
+    this.more = press("Continue", () => writer.goOn());
+    this.halt = press("Stop", () => {
+      writer.running?.abort();
+    });
+    const { settings, shape } = session;
+    const numbers = [
+      count(
+        "Tokens",
+        "How many tokens are written at a time",
+        { min: 1, max: shape.config.block_size, value: settings.max_tokens },
+        (value) => session.set({ max_tokens: value }),
+      ),
+      count(
+        "Seed",
+        "The same seed, prompt and settings give the same text",
+        { min: 0, max: 2 ** 32, value: settings.seed },
+        (value) => session.set({ seed: value }),
+      ),
+    ];
+    const away = takeAway({
+      CSV: ["Save the tokens and what else was expected as CSV", () => save("written", "csv", csv(this.rows()))],
+    });
+    return h(
+      "div",
+      { class: "write" },
+      h("label", { for: "prompt", class: "label" }, "Prompt: the network writes on from here"),
+      this.prompt,
+      h("div", { class: "toolbar" }, this.start, this.more, this.halt, ...numbers, away, this.status),
+      this.fault,
+      h(
+        "div",
+        { class: "frame" },
+        h("div", { class: "picture" }, this.paper, this.legend.canvas, this.branches.element),
+        h("aside", {}, drawSliders(session), this.alternatives.element),
+      ),
+    );
+  }
+
+  begin() {
+    this.release();
+    return this.writer.begin(this.prompt?.value ?? "");
+  }
+
+  release() {
+    [this.chosen, this.pinned] = [null, false];
+    this.words?.mark("query", null);
+  }
+
+  /** Show what is there now: while it grows only what is new. */
+  update() {
+    const { session, writer } = this;
+    const path = session.tree?.path ?? [];
+    const grown = this.words && path.length >= this.told.length && this.told.every((token, at) => token === path[at]);
+    const pieces = path.map(({ piece }) => piece);
+    if (!path.length) this.paper.replaceChildren(h("p", { class: "note" }, "Press Write, and watch."));
+    else if (grown) this.words?.grow(pieces);
+    else this.renew(pieces);
+    this.told = path;
+    this.words?.spans.forEach((span, at) => span.classList.toggle("given", at < (session.tree?.promptLength ?? 0)));
+    this.colour();
+    if (writer.busy) this.follow();
+    if (this.chosen === null && !writer.busy) this.alternatives.show(null);
+    if (this.start) this.start.textContent = session.tree ? "Write anew" : "Write";
+    if (this.more) this.more.disabled = writer.busy || !session.tree;
+    if (this.halt) this.halt.disabled = !writer.busy;
+    this.fault.textContent = writer.fault;
+    this.status.textContent = writer.busy ? (path.length ? "Writing…" : "Reading the prompt…") : "";
+  }
+
+  /** What is done only when the text stands. */
+  settle() {
+    this.update();
+    this.branches.fill();
+    if (this.chosen !== null) this.choose(Math.min(this.chosen, this.told.length - 1));
+  }
+
+  /** @param {string[]} pieces */
+  renew(pieces) {
+    const focused = this.words?.element === document.activeElement;
+    this.words = new TokenText(pieces, {
+      label: "The text, coloured by surprise. Arrow keys move from token to token, Enter keeps one.",
+      onHover: eachFrame((token) => !this.pinned && token !== null && this.choose(token)),
+      onChoose: (token) => {
+        if (token === null) return;
+        this.pinned = !(this.pinned && token === this.chosen);
+        this.choose(token);
+      },
+    });
+    this.words.element.classList.add("reading");
+    this.words.element.addEventListener("keydown", (event) => this.key(event));
+    this.paper.replaceChildren(this.words.element);
+    if (focused) this.words.element.focus();
+  }
+
+  colour() {
+    this.words?.painted.fill(null);
+    if (this.words) paintSurprise(this.told, this.words);
+    surpriseLegend(this.legend);
+    this.legend.canvas.hidden = !this.told.length;
+  }
+
+  /** Keep the end in sight. */
+  follow() {
+    const box = this.words?.element;
+    if (box && box.scrollHeight - box.scrollTop - box.clientHeight < 80) box.scrollTop = box.scrollHeight;
+  }
+
+  /** @param {number} token */
+  choose(token) {
+    this.chosen = token;
+    this.words?.mark("query", token);
+    this.alternatives.show(token);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const last = this.told.length - 1;
+    if (event.key === "Escape") {
+      this.release();
+      this.alternatives.show(null);
+    } else if (event.key === "Enter" && this.chosen !== null) this.pinned = !this.pinned;
+    else if (event.key in STEPS) {
+      this.choose(Math.min(Math.max((this.chosen ?? last + 1) + STEPS[event.key], 0), last));
+      this.words?.reveal(this.chosen ?? 0);
+    } else return;
+    event.preventDefault();
+  }
+
+  *rows() {
+    yield ["position", "token", "piece", "logprob", "rank", "alternative", "alternative logprob"];
+    for (const [at, { token, piece, logprob, top }] of this.told.entries()) {
+      if (!top.length) yield [at, token, piece, logprob ?? "", "", "", ""];
+      for (const [rank, [, other, value]] of top.entries())
+        yield [at, token, piece, logprob ?? "", rank + 1, other, value];
+    }
+  }
+}
