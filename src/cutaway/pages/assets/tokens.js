@@ -104,7 +104,7 @@ export class TokenText {
     textsOf(pieces).forEach((text, token) => {
       if (token < this.spans.length) return;
       this.element.append(...this.spanned(text, token));
-      this.tops[token] = this.spans[token].offsetTop - this.element.offsetTop;
+      this.tops[token] = this.topOf(this.spans[token]);
     });
     this.repaint();
   }
@@ -149,7 +149,13 @@ export class TokenText {
   /** Note where the tokens stand: asking for each whenever the pointer moves would take longer than a frame. */
   measure() {
     this.width = this.element.clientWidth;
-    this.tops = this.spans.map((span) => span.offsetTop - this.element.offsetTop);
+    this.tops = this.spans.map((span) => this.topOf(span));
+  }
+
+  /** How far below the beginning of the text. @param {HTMLElement} span */
+  topOf(span) {
+    // Whether the box itself is what offsets are counted from depends on the browser: it is contained, not positioned.
+    return span.offsetTop - (span.offsetParent === this.element ? 0 : this.element.offsetTop);
   }
 
   /** Scroll so far that a token can be seen, but not the page. @param {number} token */

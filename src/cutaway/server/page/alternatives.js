@@ -35,6 +35,7 @@ export class Alternatives {
         "div",
         { class: "draw head", "aria-hidden": "true" },
         h("span", {}, "token"),
+        h("s"),
         h("em", {}, "network"),
         h("b", {}, "drawn"),
       ),
@@ -91,9 +92,8 @@ export class Alternatives {
         class: token === this.truth ? "draw true" : "draw",
         onclick: () => this.onTake(this.place ?? 0, alternative),
       },
-      bar,
-      mark,
       h("span", {}, shown(piece)),
+      h("s", { "aria-hidden": "true" }, bar, mark),
       h("em", {}, percent(Math.exp(logprob))),
       share,
     );

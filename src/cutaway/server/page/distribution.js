@@ -10,6 +10,9 @@
  * @property {number} max_tokens
  */
 
+/** A share of all others together below which it does not matter how it is spread. */
+const NEGLIGIBLE = 0.005;
+
 /**
  * How probable each of the likeliest tokens is to be drawn, and all others together. The others are known by their sum
  * alone; where temperature or cuts reach among them they are taken to be equally likely, and the result is `about` right.
@@ -46,7 +49,8 @@ export function drawn(logprobs, vocabulary, { temperature, top_k, top_p }) {
     total = sum(weights) + kept * each;
   }
   const rest = (kept * each) / total;
-  const guessed = each > 0 && (temperature !== 1 || (kept > 0 && kept < others));
+  const guessed =
+    each > 0 && (temperature !== 1 || (kept > 0 && kept < others)) && Math.max(unknown, rest) > NEGLIGIBLE;
   return {
     shares: weights.map((weight) => weight / total),
     rest,

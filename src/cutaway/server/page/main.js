@@ -9,6 +9,7 @@ import { themeButton } from "./views/theme.js";
 import { button } from "./views/toolbar.js";
 import { ask, fault, Refusal } from "./server.js";
 import { follow, toLink } from "./link.js";
+import { See } from "./see.js";
 import { Session } from "./session.js";
 import { Write } from "./write.js";
 import { Writer } from "./writer.js";
@@ -38,12 +39,19 @@ async function start(page) {
   await follow(session, location.hash).catch((error) => (problem = `This link leads nowhere. ${fault(error)}`));
   const writer = new Writer(session);
   const write = new Write(session, writer);
-  const views = [{ name: "write", title: "Write", view: write }];
+  const see = new See(session, writer);
+  const views = [
+    { name: "write", title: "Write", view: write },
+    { name: "see", title: "See", view: see },
+  ];
   const sections = views.map(({ name, view }) => h("section", { id: `view-${name}` }, view.element));
   const tabs = new Tabs(
     "Views",
     views.map(({ title }, at) => ({ title, section: sections[at] })),
-    (at) => session.keep({ view: views[at].name }),
+    (at) => {
+      session.keep({ view: views[at].name });
+      views[at].view.open();
+    },
   );
   header(session, writer);
   const remember = () => history.replaceState(null, "", toLink(session));

@@ -102,6 +102,9 @@ export class Write {
     );
   }
 
+  /** Called when one comes here. */
+  open() {}
+
   begin() {
     this.release();
     return this.writer.begin(this.prompt?.value ?? "");

@@ -1,0 +1,87 @@
+// @ts-check
+// The server's answer to a question about a text, as views, each drawn into the page.
+
+import { h } from "./views/elements.js";
+import { draw } from "./views/kinds.js";
+import { ask, fault } from "./server.js";
+
+/**
+ * @typedef {object} Question
+ * @property {string} name such as `lens`
+ * @property {string} model
+ * @property {number[]} prompt
+ * @property {import("./changes.js").Edit[]} edits
+ * @property {number} [target]
+ * @property {number} [position]
+ */
+
+const MOST_KEPT = 12;
+/** Answers of late, for whoever goes back and forth. @type {Map<string, Promise<any>>} */
+const known = new Map();
+
+/** @param {Question} question @returns {Promise<Record<string, any>[]>} */
+function answer({ name, ...body }) {
+  const asked = JSON.stringify([name, body]);
+  const before = known.get(asked) ?? ask(`/inside/views/${name}`, body).then(({ views }) => views);
+  known.delete(asked);
+  known.set(asked, before);
+  before.catch(() => known.delete(asked));
+  for (const old of [...known.keys()].slice(0, -MOST_KEPT)) known.delete(old);
+  return before;
+}
+
+/** A place where answers are shown, one question after the other. */
+export class Answers {
+  /** @param {import("./views/address.js").Address} address */
+  constructor(address) {
+    this.address = address;
+    this.element = h("div", { class: "answers" });
+    this.asked = "";
+    this.gone = new AbortController();
+  }
+
+  /** Ask, unless it is this that is shown, and show the answer. @param {Question} question */
+  async show(question) {
+    const asked = JSON.stringify(question);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.gone.abort();
+    const { signal } = (this.gone = new AbortController());
+    delete this.element.dataset.ready;
+    this.element.setAttribute("aria-busy", "true");
+    const busy = h("p", { class: "busy", role: "status" }, "The network is reading…");
+    this.element.prepend(busy);
+    try {
+      const views = await answer(question);
+      if (signal.aborted) return;
+      const titled = views.length > 1;
+      const sections = views.map(({ title }) =>
+        h("section", { "aria-label": title }, titled ? h("h2", {}, title) : null),
+      );
+      this.element.replaceChildren(...sections);
+      await Promise.all(views.map((view, at) => draw(this.view(view, signal), sections[at])));
+      this.element.dataset.ready = question.name;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.asked = "";
+      this.element.replaceChildren(h("p", { role: "alert", class: "fault" }, fault(error)));
+    } finally {
+      busy.remove();
+      if (!signal.aborted) this.element.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Show words instead. @param {string} words */
+  say(words) {
+    this.gone.abort();
+    this.asked = "";
+    delete this.element.dataset.ready;
+    this.element.removeAttribute("aria-busy");
+    this.element.replaceChildren(h("p", { class: "note" }, words));
+  }
+
+  /** @param {Record<string, any>} view @param {AbortSignal} gone @returns {import("./views/packed.js").View} */
+  view({ blocks, kind, title, ...facts }, gone) {
+    return { ...facts, kind, title, gone, address: this.address, block: (name) => blocks[name] ?? "" };
+  }
+}
