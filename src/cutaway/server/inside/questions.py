@@ -71,7 +71,7 @@ def tokens(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[Vie
     plane = shown.components(2).projection.values
     piece = gpt.tokenizer.piece(ids[-1])
     return [
-        bars_view(names, near.values, title=f"Nearest to {piece}"),
+        bars_view(names, near.values, quantity="cosine", unit="", title=f"Nearest to {piece}"),
         scatter_view(plane, [str(label) for label in shown.labels], title="Tokens in a plane"),
     ]
 

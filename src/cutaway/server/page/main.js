@@ -8,6 +8,7 @@ import { Tabs } from "./views/tabs.js";
 import { themeButton } from "./views/theme.js";
 import { button } from "./views/toolbar.js";
 import { ask, fault, Refusal } from "./server.js";
+import { Change } from "./change.js";
 import { follow, toLink } from "./link.js";
 import { See } from "./see.js";
 import { Session } from "./session.js";
@@ -43,6 +44,7 @@ async function start(page) {
   const views = [
     { name: "write", title: "Write", view: write },
     { name: "see", title: "See", view: see },
+    { name: "change", title: "Change", view: new Change(session) },
   ];
   const sections = views.map(({ name, view }) => h("section", { id: `view-${name}` }, view.element));
   const tabs = new Tabs(

@@ -38,7 +38,8 @@ export const QUESTIONS = [
   {
     name: "tokens",
     title: "Embeddings",
-    words: "Every token enters as a list of numbers. Which tokens enter alike, and all of them seen in a plane.",
+    words:
+      "Every token enters as a list of numbers. Which tokens enter alike, and the first 2,000 of the vocabulary seen in a plane.",
     pick: "Choose the token whose neighbours are shown.",
   },
   {

@@ -12,12 +12,12 @@ export class See {
   constructor(session, writer) {
     this.session = session;
     this.writer = writer;
-    this.changed = true;
+    this.network = "changed";
     /** The token that each question is about. @type {Map<string, number>} */
     this.chosen = new Map();
     const address = {
       keep: (/** @type {Record<string, number>} */ { layer, head }) =>
-        session.keep({ layer: text(layer), head: text(head) }),
+        session.keep({ layer: asText(layer), head: asText(head) }),
       kept: () => new URLSearchParams(session.place),
     };
     this.answers = QUESTIONS.map(() => new Answers(address));
@@ -33,8 +33,14 @@ export class See {
         this.show();
       },
     );
-    this.which = choice("Network", { changed: "with your changes", plain: "unchanged" }, (value) => {
-      this.changed = value === "changed";
+    const networks = {
+      changed: "the changed network, your text",
+      own: "the changed network, the text it wrote",
+      plain: "the unchanged network, your text",
+    };
+    this.which = choice("Inside", networks, (value) => {
+      this.network = value;
+      this.chosen.clear();
       this.show();
     });
     this.element = h("div", { class: "see" }, this.which, this.tabs.element, ...sections);
@@ -54,13 +60,19 @@ export class See {
     this.which.hidden = session.changes.count === 0;
     if (tabs.at < 0 || this.element.closest("[hidden]") || !this.element.isConnected) return;
     const [asked, answers] = [QUESTIONS[tabs.at], this.answers[tabs.at]];
-    const path = session.tree?.path ?? [];
+    const path = this.text();
     if (!path.length) return answers.say("There is no text yet: let the network write one.");
     if (this.writer.busy) return answers.say("The text is still being written…");
     const ids = path.map(({ token }) => token);
-    const edits = this.changed ? session.changes.asked() : [];
+    const edits = this.network === "plain" ? [] : session.changes.asked();
     const chosen = this.choice(asked, path);
     return answers.show({ name: asked.name, model: session.shape.model, edits, ...about(asked, ids, chosen) });
+  }
+
+  /** What is read: what has been written, or what the changed network wrote. */
+  text() {
+    const { tree, changes, changedText } = this.session;
+    return (this.network === "own" && changes.count && changedText) || (tree?.path ?? []);
   }
 
   /**
@@ -83,6 +95,6 @@ export class See {
 }
 
 /** @param {number | undefined} value */
-function text(value) {
+function asText(value) {
   return value === undefined ? null : String(value);
 }

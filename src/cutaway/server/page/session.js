@@ -23,6 +23,8 @@ export class Session {
     /** @type {import("./distribution.js").Settings} */
     this.settings = { temperature: 0.8, top_k: 0, top_p: 0.95, seed: 1, max_tokens: 60 };
     this.changes = new Changes();
+    /** What the changed network wrote. @type {import("./branches.js").Token[] | null} */
+    this.changedText = null;
     /** What one looks at: the view and what it keeps in mind, for the address. @type {Record<string, string>} */
     this.place = { view: "write", see: "text" };
     /** @type {Map<What, Set<() => void>>} */
@@ -44,6 +46,7 @@ export class Session {
     this.shape = this.models.find(({ model }) => model === name) ?? this.models[0];
     this.tree = null;
     this.changes.clear();
+    this.changedText = null;
     this.tell("changes");
     this.tell("text");
     this.tell("done");

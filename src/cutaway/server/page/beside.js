@@ -1,0 +1,140 @@
+// @ts-check
+// The same prompt and seed twice, by the network as it is and with the changes, side by side.
+
+import { h } from "./views/elements.js";
+import { csv, save } from "./views/download.js";
+import { takeAway } from "./views/toolbar.js";
+import { TokenText } from "./views/tokens.js";
+import { differences } from "./differences.js";
+import { fault, follow } from "./server.js";
+
+/** @typedef {import("./branches.js").Token} Token */
+
+const TITLES = ["Unchanged", "With your changes"];
+
+/** One of the two texts. */
+class Column {
+  /** @param {string} title */
+  constructor(title) {
+    this.title = title;
+    this.paper = h("div", { class: "paper" });
+    this.element = h("section", { "aria-label": title }, h("h2", {}, title), this.paper);
+    /** @type {Token[]} */
+    this.tokens = [];
+    this.given = 0;
+  }
+
+  /** Begin with the prompt. @param {Token[]} prompt */
+  begin(prompt) {
+    this.tokens = [...prompt];
+    this.given = prompt.length;
+    const none = () => {};
+    this.words = new TokenText(this.pieces, { label: `${this.title}: the text.`, onHover: none, onChoose: none });
+    this.words.spans.forEach((span) => span.classList.add("given"));
+    this.paper.replaceChildren(this.words.element);
+  }
+
+  get pieces() {
+    return this.tokens.map(({ piece }) => piece);
+  }
+
+  /** @param {Token} token */
+  add(token) {
+    this.tokens.push(token);
+    this.words?.grow(this.pieces);
+  }
+
+  /** @param {boolean[]} differs */
+  mark(differs) {
+    this.words?.spans.forEach((span, at) => span.classList.toggle("differs", differs[at]));
+  }
+}
+
+export class Beside {
+  /** @param {import("./session.js").Session} session */
+  constructor(session) {
+    this.session = session;
+    this.columns = TITLES.map((title) => new Column(title));
+    this.said = h("p", { role: "status", class: "total" });
+    this.fault = h("p", { role: "alert", class: "fault" });
+    const away = takeAway({ CSV: ["Save both texts as CSV", () => save("changed", "csv", csv(this.rows()))] });
+    this.element = h(
+      "div",
+      { class: "beside" },
+      h("div", { class: "toolbar" }, this.said, away),
+      this.fault,
+      h("div", { class: "pair" }, ...this.columns.map(({ element }) => element)),
+    );
+    this.asked = "";
+    this.running = new AbortController();
+  }
+
+  /** Have both written, unless they are there. @param {Token[]} prompt */
+  async run(prompt) {
+    const { session } = this;
+    const body = session.asked(prompt.map(({ token }) => token));
+    const edits = session.changes.asked();
+    const asked = JSON.stringify([body, edits]);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.running.abort();
+    const { signal } = (this.running = new AbortController());
+    session.changedText = null;
+    this.fault.textContent = "";
+    this.said.textContent = "Writing…";
+    delete this.element.dataset.ready;
+    for (const column of this.columns) column.begin(prompt);
+    try {
+      await Promise.all(this.columns.map((column, at) => this.write(column, at ? { ...body, edits } : body, signal)));
+      if (signal.aborted) return;
+      session.changedText = this.columns[1].tokens;
+      this.element.dataset.ready = "true";
+    } catch (error) {
+      if (signal.aborted) return;
+      this.asked = "";
+      this.running.abort();
+      this.said.textContent = "";
+      this.fault.textContent = fault(error);
+    }
+  }
+
+  /** @param {Column} column @param {object} body @param {AbortSignal} signal */
+  async write(column, body, signal) {
+    for await (const token of follow("/inside/continue", body, signal)) {
+      if (signal.aborted) return;
+      column.add(token);
+      this.compare();
+    }
+  }
+
+  compare() {
+    const [one, other] = this.columns.map(({ tokens }) => tokens.map(({ token }) => token));
+    const differs = differences(one, other);
+    this.columns.forEach((column, at) => column.mark(differs[at]));
+    const given = this.columns[0].given;
+    const shared = Math.min(one.length, other.length);
+    const same = one.findIndex((token, at) => at >= shared || token !== other[at]);
+    const count = differs[1].filter(Boolean).length;
+    if (count === 0 && one.length === other.length)
+      this.said.textContent = "Both have written the same, token by token.";
+    else {
+      const begun = (same < 0 ? shared : same) - given;
+      this.said.textContent = `The first ${begun} written tokens are the same; then ${count} of ${other.length - given} differ.`;
+    }
+  }
+
+  *rows() {
+    yield ["position", ...TITLES.flatMap((title) => [`${title}: token`, `${title}: piece`, `${title}: logprob`])];
+    const most = Math.max(...this.columns.map(({ tokens }) => tokens.length));
+    for (let at = 0; at < most; at++) {
+      yield [
+        at,
+        ...this.columns.flatMap(({ tokens }) => [
+          tokens[at]?.token ?? "",
+          tokens[at]?.piece ?? "",
+          tokens[at]?.logprob ?? "",
+        ]),
+      ];
+    }
+  }
+}
