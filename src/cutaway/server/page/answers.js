@@ -9,7 +9,7 @@ import { ask, fault } from "./server.js";
  * @typedef {object} Question
  * @property {string} name such as `lens`
  * @property {string} model
- * @property {number[]} prompt
+ * @property {string | number[]} prompt
  * @property {import("./changes.js").Edit[]} edits
  * @property {number} [target]
  * @property {number} [position]

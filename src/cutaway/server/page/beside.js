@@ -115,12 +115,11 @@ export class Beside {
     const shared = Math.min(one.length, other.length);
     const same = one.findIndex((token, at) => at >= shared || token !== other[at]);
     const count = differs[1].filter(Boolean).length;
-    if (count === 0 && one.length === other.length)
-      this.said.textContent = "Both have written the same, token by token.";
-    else {
-      const begun = (same < 0 ? shared : same) - given;
-      this.said.textContent = `The first ${begun} written tokens are the same; then ${count} of ${other.length - given} differ.`;
-    }
+    const begun = (same < 0 ? shared : same) - given;
+    const differ = `${count} of ${other.length - given} tokens are others`;
+    if (count === 0 && one.length === other.length) this.said.textContent = "Both write the same.";
+    else if (begun === 0) this.said.textContent = `They differ from the first written token on: ${differ}.`;
+    else this.said.textContent = `They part after ${begun} written token${begun === 1 ? "" : "s"}: ${differ}.`;
   }
 
   *rows() {

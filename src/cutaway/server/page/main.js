@@ -9,6 +9,7 @@ import { themeButton } from "./views/theme.js";
 import { button } from "./views/toolbar.js";
 import { ask, fault, Refusal } from "./server.js";
 import { Change } from "./change.js";
+import { Compare } from "./compare.js";
 import { follow, toLink } from "./link.js";
 import { See } from "./see.js";
 import { Session } from "./session.js";
@@ -45,6 +46,7 @@ async function start(page) {
     { name: "write", title: "Write", view: write },
     { name: "see", title: "See", view: see },
     { name: "change", title: "Change", view: new Change(session) },
+    { name: "compare", title: "Compare", view: new Compare(session) },
   ];
   const sections = views.map(({ name, view }) => h("section", { id: `view-${name}` }, view.element));
   const tabs = new Tabs(

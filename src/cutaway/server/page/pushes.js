@@ -30,7 +30,7 @@ export class Pushes {
     const strength = slider(
       "Strength",
       "How many times the difference is added",
-      { min: 0, max: 10, step: 0.25, value: 2 },
+      { min: 0, max: 10, step: 0.25, value: 1 },
       (value) => `× ${value}`,
       () => {},
     );
