@@ -37,14 +37,21 @@ export class Answers {
     this.address = address;
     this.element = h("div", { class: "answers" });
     this.asked = "";
+    /** When what is asked is shown. @type {Promise<void>} */
+    this.shown = Promise.resolve();
     this.gone = new AbortController();
   }
 
   /** Ask, unless it is this that is shown, and show the answer. @param {Question} question */
-  async show(question) {
+  show(question) {
     const asked = JSON.stringify(question);
-    if (asked === this.asked) return;
+    if (asked === this.asked) return this.shown;
     this.asked = asked;
+    return (this.shown = this.renew(question));
+  }
+
+  /** @param {Question} question */
+  async renew(question) {
     this.gone.abort();
     const { signal } = (this.gone = new AbortController());
     delete this.element.dataset.ready;

@@ -116,9 +116,9 @@ export class Beside {
     const same = one.findIndex((token, at) => at >= shared || token !== other[at]);
     const count = differs[1].filter(Boolean).length;
     const begun = (same < 0 ? shared : same) - given;
-    const differ = `${count} of ${other.length - given} tokens are others`;
+    const differ = `${count} of ${other.length - given} tokens differ`;
     if (count === 0 && one.length === other.length) this.said.textContent = "Both write the same.";
-    else if (begun === 0) this.said.textContent = `They differ from the first written token on: ${differ}.`;
+    else if (begun === 0) this.said.textContent = `They part at once: ${differ}.`;
     else this.said.textContent = `They part after ${begun} written token${begun === 1 ? "" : "s"}: ${differ}.`;
   }
 

@@ -13,6 +13,7 @@ import { Compare } from "./compare.js";
 import { follow, toLink } from "./link.js";
 import { See } from "./see.js";
 import { Session } from "./session.js";
+import { Tour } from "./tour.js";
 import { Write } from "./write.js";
 import { Writer } from "./writer.js";
 
@@ -57,7 +58,9 @@ async function start(page) {
       views[at].view.open();
     },
   );
-  header(session, writer);
+  const open = (/** @type {string} */ wanted) => tabs.open(views.findIndex(({ name }) => name === wanted));
+  const tour = new Tour({ session, writer, write, see, open });
+  header(session, writer, tour);
   const remember = () => history.replaceState(null, "", toLink(session));
   for (const what of /** @type {const} */ (["done", "settings", "changes", "place"])) session.on(what, remember);
   page.replaceChildren(tabs.element, ...sections);
@@ -71,8 +74,8 @@ async function start(page) {
   document.body.dataset.ready = "true";
 }
 
-/** @param {Session} session @param {Writer} writer */
-function header(session, writer) {
+/** @param {Session} session @param {Writer} writer @param {Tour} tour */
+function header(session, writer, tour) {
   const names = Object.fromEntries(session.models.map(({ model }) => [model, model]));
   const which = choice("Model", names, (name) => {
     writer.stop();
@@ -80,8 +83,9 @@ function header(session, writer) {
   });
   const select = /** @type {HTMLSelectElement} */ (which.querySelector("select"));
   select.value = session.shape.model;
+  const begin = button("Tour", "A guided tour, for whoever has never seen a transformer", () => tour.start());
   const keys = button("?", "Help (?)", () => help(KEYS, NOTE));
-  document.querySelector("header")?.append(h("span", { class: "buttons" }, which, themeButton(), keys));
+  document.querySelector("header")?.append(h("span", { class: "buttons" }, which, begin, themeButton(), keys));
   document.addEventListener("keydown", (event) => {
     if (event.key === "?" && !isTyping(event)) help(KEYS, NOTE);
   });

@@ -43,7 +43,12 @@ export class See {
       this.chosen.clear();
       this.show();
     });
-    this.element = h("div", { class: "see" }, this.which, this.tabs.element, ...sections);
+    const signs = h(
+      "p",
+      { class: "note" },
+      "In the pictures Ġ stands for a space before a token, and Ċ for the end of a line.",
+    );
+    this.element = h("div", { class: "see" }, this.which, this.tabs.element, ...sections, signs);
     for (const what of /** @type {const} */ (["done", "changes"])) session.on(what, () => this.show());
     session.on("text", () => this.chosen.clear());
   }

@@ -61,6 +61,11 @@ export function drawSliders(session) {
     (value) => (value === 1 ? "all" : `${Math.round(100 * value)}%`),
     (value) => session.set({ top_p: value }),
   );
+  session.on("settings", () => {
+    temperature.set(settings.temperature);
+    topK.set(settings.top_k);
+    topP.set(settings.top_p);
+  });
   return h(
     "div",
     { class: "sliders", role: "group", "aria-label": "How the next token is drawn" },

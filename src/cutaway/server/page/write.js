@@ -12,6 +12,9 @@ import { BranchList } from "./branch_list.js";
 import { count, drawSliders } from "./sliders.js";
 import { paintSurprise, surpriseLegend } from "./surprise.js";
 
+const WELCOME =
+  "Press Write and watch the network choose one token after the other. Then point at a token to see what else it might have said. New to this? Take the tour, above.";
+
 const STEPS = /** @type {Record<string, number>} */ ({
   ArrowLeft: -1,
   ArrowRight: 1,
@@ -121,7 +124,7 @@ export class Write {
     const path = session.tree?.path ?? [];
     const grown = this.words && path.length >= this.told.length && this.told.every((token, at) => token === path[at]);
     const pieces = path.map(({ piece }) => piece);
-    if (!path.length) this.paper.replaceChildren(h("p", { class: "note" }, "Press Write, and watch."));
+    if (!path.length) this.paper.replaceChildren(h("p", { class: "note" }, WELCOME));
     else if (grown) this.words?.grow(pieces);
     else this.renew(pieces);
     this.told = path;
