@@ -121,6 +121,29 @@ def test_it_writes_on_as_the_plain_loop_does(client, gpt, edits):
     assert [len(step["top"]) for step in steps] == [3] * len(steps)
 
 
+@pytest.mark.parametrize("edits", [[], [{"kind": "scale", "name": "h.0.z", "heads": [0]}]], ids=["plain", "changed"])
+def test_a_text_is_read_token_by_token(client, gpt, edits):
+    model = gpt.edited(ablate_heads(0, 0)) if edits else gpt
+    scores = model.score(TEXT, 4)
+    found = client.post("/inside/read", json={"prompt": TEXT, "top": 4, "edits": edits}).json()
+    assert [token["token"] for token in found["tokens"]] == [score.token for score in scores]
+    assert found["tokens"][0]["logprob"] is None
+    assert found["tokens"][0]["top"] == []
+    assert [token["logprob"] for token in found["tokens"][1:]] == pytest.approx(
+        [score.logprob for score in scores[1:]], abs=1e-6
+    )
+    after = [*(token["top"] for token in found["tokens"][1:]), found["next"]]
+    for top, score in zip(after, scores, strict=True):
+        assert [(token, piece) for token, piece, _ in top] == [(one.token, one.piece) for one in score.predictions]
+        assert np.exp([logprob for *_, logprob in top]) == pytest.approx([one.probability for one in score.predictions])
+
+
+def test_an_attribution_can_be_asked_for_by_a_tokens_number(client, gpt):
+    token = gpt.ids(TEXT)[2]
+    by_number = views(client, "attribution", target=token, position=1)
+    assert by_number == views(client, "attribution", target=TOKENIZER.piece(token), position=1)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [

@@ -59,7 +59,8 @@ export function colourMap(name) {
     map.pixels[index] = (255 << 24) | (b << 16) | (g << 8) | r;
     map.weight[index] = diverging ? Math.abs(index - HIGHEST / 2) + 1 : index + 1;
     map.css[index] = `rgb(${r} ${g} ${b})`;
-    map.ink[index] = luminance(r, g, b) > 0.2 ? "#000" : "#fff";
+    // Where both have the same contrast, 4.6 to 1.
+    map.ink[index] = luminance(r, g, b) > 0.179 ? "#000" : "#fff";
   }
   return map;
 }

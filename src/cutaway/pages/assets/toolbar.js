@@ -5,7 +5,9 @@ import { h } from "./elements.js";
 
 /** @param {string} text @param {string} title @param {() => void} onclick */
 export function button(text, title, onclick) {
-  return h("button", { type: "button", title, "aria-label": title, onclick }, text);
+  // Whoever speaks to a page says what they read on a button, so its name has to begin with that.
+  const named = !/\p{L}/u.test(text) || title.toLowerCase().includes(text.toLowerCase());
+  return h("button", { type: "button", title, "aria-label": named ? title : `${text}: ${title}`, onclick }, text);
 }
 
 /** Buttons that zoom a grid or a scatter. @param {{zoomBy: (factor: number) => void, zoom: number}} target */
@@ -36,7 +38,7 @@ export function frame(controls, picture, words) {
     { class: "frame" },
     h("div", { class: "toolbar", role: "toolbar", "aria-label": "Controls" }, ...controls),
     h("div", { class: "picture" }, ...picture),
-    h("aside", {}, ...words),
+    h("div", { class: "words" }, ...words),
   );
 }
 

@@ -22,7 +22,7 @@ export class Alternatives {
   constructor(session, onTake) {
     this.session = session;
     this.onTake = onTake;
-    this.heading = h("h3", {});
+    this.heading = h("h2", { class: "small" });
     this.said = h("p", { class: "readout", role: "status", "aria-live": "polite" });
     this.list = h("ol", { class: "draws" });
     this.rest = h("p", { class: "note" });

@@ -62,9 +62,7 @@ export class Answers {
       const views = await answer(question);
       if (signal.aborted) return;
       const titled = views.length > 1;
-      const sections = views.map(({ title }) =>
-        h("section", { "aria-label": title }, titled ? h("h2", {}, title) : null),
-      );
+      const sections = views.map(({ title }) => h("div", {}, titled ? h("h2", {}, title) : null));
       this.element.replaceChildren(...sections);
       await Promise.all(views.map((view, at) => draw(this.view(view, signal), sections[at])));
       this.element.dataset.ready = question.name;

@@ -13,7 +13,12 @@ export class BranchList {
     this.session = session;
     this.onChoose = onChoose;
     this.list = h("ul", { class: "branches" });
-    this.element = h("section", { "aria-label": "Branches", hidden: true }, h("h3", {}, "Branches"), this.list);
+    this.element = h(
+      "section",
+      { "aria-label": "Branches", hidden: true },
+      h("h2", { class: "small" }, "Branches"),
+      this.list,
+    );
   }
 
   fill() {

@@ -17,7 +17,7 @@ export class Change {
   constructor(session) {
     this.session = session;
     this.beside = new Beside(session);
-    this.controls = h("aside", {});
+    this.controls = h("div", { class: "words" });
     this.element = h(
       "div",
       { class: "change" },

@@ -21,13 +21,13 @@ export class Tour {
       "dialog",
       { class: "tour", "aria-labelledby": "tour-title" },
       h(
-        "header",
-        {},
+        "div",
+        { class: "top" },
         this.title,
         button("✕", "End the tour (Esc)", () => this.close()),
       ),
       this.words,
-      h("footer", {}, this.count, h("span", { class: "buttons" }, this.back, this.next)),
+      h("div", { class: "steps" }, this.count, h("span", { class: "buttons" }, this.back, this.next)),
     );
     this.dialog.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
   }

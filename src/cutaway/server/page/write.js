@@ -100,7 +100,7 @@ export class Write {
         "div",
         { class: "frame" },
         h("div", { class: "picture" }, this.paper, this.legend.canvas, this.branches.element),
-        h("aside", {}, drawSliders(session), this.alternatives.element),
+        h("div", { class: "words" }, drawSliders(session), this.alternatives.element),
       ),
     );
   }
