@@ -238,12 +238,12 @@ def test_every_tab_answers_to_pointer_and_keyboard(visit, every_view):
     assert said(page) == "layer 0, token Ċ: −0.1250"
 
 
-def saved(page, button, folder):
+def saved(page, button, folder, where="section:not([hidden]) .frame:not([hidden])"):
     """What a button hands out, at the second or third click if need be: under load, Chromium drops a file at times."""
     for clicks_left in (2, 1, 0):
         try:
             with page.expect_download(timeout=5_000) as waiting:
-                page.click(f"section:not([hidden]) .frame:not([hidden]) button:text-is('{button}')")
+                page.locator(f"{where} button:text-is('{button}')").first.click()
             break
         except sync_api.TimeoutError:
             if not clicks_left:

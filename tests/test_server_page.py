@@ -85,7 +85,9 @@ def test_a_module_is_short(name):
     assert len(files()[name].splitlines()) <= 440
 
 
-@pytest.mark.parametrize("path", ["nothing.js", "../routes.py", "..%2f..%2fapp.py", "views/", "", "page_files.py", "views/../main.js"])
+@pytest.mark.parametrize(
+    "path", ["nothing.js", "../routes.py", "..%2f..%2fapp.py", "views/", "", "page_files.py", "views/../main.js"]
+)
 def test_nothing_else_is_served(client, path):
     answer = client.get(f"/page/{path}")
     assert answer.status_code == 404 or answer.content in files().values()
@@ -173,7 +175,8 @@ def test_what_is_not_listed_is_weighed_as_a_whole(laid_out):
 def test_differences_are_what_is_not_common(laid_out):
     script = (
         'import { differences } from "./differences.js";'
-        "console.log(JSON.stringify([differences([1,2,3,4], [1,3,5,4]), differences([], [1]), differences([1,2], [1,2])]))"
+        "const pairs = [[[1, 2, 3, 4], [1, 3, 5, 4]], [[], [1]], [[1, 2], [1, 2]]];"
+        "console.log(JSON.stringify(pairs.map(([one, other]) => differences(one, other))))"
     )
     some, empty, none = run_module(laid_out, script)
     assert some == [[False, True, False, False], [False, False, True, False]]
@@ -205,7 +208,8 @@ def test_branches_share_what_came_before(laid_out):
 def test_changes_come_back_from_what_is_asked(laid_out):
     script = (
         'import { Changes } from "./changes.js";'
-        "const one = new Changes(); one.scale(0, 1, 0); one.scale(0, 2, 0); one.scale(1, null, 1.5); one.scale(1, 0, 1);"
+        "const one = new Changes(); one.scale(0, 1, 0); one.scale(0, 2, 0);"
+        "one.scale(1, null, 1.5); one.scale(1, 0, 1);"
         "one.others.push({ kind: 'steer', name: 'h.1.resid_pre', factor: 2, text: 'owl' });"
         "const other = new Changes(); other.restore(one.asked());"
         "console.log(JSON.stringify([one.asked(), other.asked(), other.factor(0, 2), other.factor(1, 0), one.count]))"

@@ -1,4 +1,4 @@
-"""The page at `/`: its own files, and those of `pages/` that draw the views, under a policy that lets in nothing else."""
+"""The page at `/`: its own files and those of `pages/` that draw views, under a policy that lets nothing else in."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -150,7 +150,9 @@ def width_of(name: str, config: GPTConfig, tokens: int) -> int:
 def scored(gpt: LanguageModel, body: ReadRequest) -> dict[str, Any]:
     """A text's tokens with their log-probabilities, as `written` gives those that the model writes."""
     scores = with_edits(gpt, body.edits).score(read_ids(gpt, body), min(body.top, gpt.tokenizer.n_vocab))
-    tops = [[[one.token, one.piece, math.log(max(one.probability, LEAST))] for one in score.predictions] for score in scores]
+    tops = [
+        [[one.token, one.piece, math.log(max(one.probability, LEAST))] for one in score.predictions] for score in scores
+    ]
     tokens = [
         {"token": score.token, "piece": score.piece, "logprob": score.logprob, "top": top}
         for score, top in zip(scores, [[], *tops], strict=False)

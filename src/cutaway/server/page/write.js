@@ -124,13 +124,18 @@ export class Write {
     const path = session.tree?.path ?? [];
     const grown = this.words && path.length >= this.told.length && this.told.every((token, at) => token === path[at]);
     const pieces = path.map(({ piece }) => piece);
-    if (!path.length) this.paper.replaceChildren(h("p", { class: "note" }, WELCOME));
-    else if (grown) this.words?.grow(pieces);
+    if (!path.length) {
+      this.words = undefined;
+      this.paper.replaceChildren(h("p", { class: "note" }, WELCOME));
+    } else if (grown) this.words?.grow(pieces);
     else this.renew(pieces);
     this.told = path;
     this.words?.spans.forEach((span, at) => span.classList.toggle("given", at < (session.tree?.promptLength ?? 0)));
     this.colour();
-    if (writer.busy) this.follow();
+    if (writer.busy) {
+      delete this.element.dataset.settled;
+      this.follow();
+    }
     if (this.chosen === null && !writer.busy) this.alternatives.show(null);
     if (this.start) this.start.textContent = session.tree ? "Write anew" : "Write";
     if (this.more) this.more.disabled = writer.busy || !session.tree;
@@ -143,6 +148,7 @@ export class Write {
   settle() {
     this.update();
     this.branches.fill();
+    this.element.dataset.settled = "true";
     if (this.chosen !== null) this.choose(Math.min(this.chosen, this.told.length - 1));
   }
 

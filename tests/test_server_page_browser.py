@@ -1,0 +1,399 @@
+"""The live page in a real browser: it writes, branches, sees, changes, compares, and finds its way back."""
+
+import re
+
+import pytest
+
+from cutaway import load, load_generator
+from cutaway.server import ServedModel
+from serving import client_of, served, tiny_language_model
+from test_pages_browser import chromium, saved
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser and is not installed")
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; name one in CHROMIUM")
+
+SEE = ["text", "attention", "lens", "attribution", "tokens", "positions"]
+SHORT = "#max_tokens=12&prompt=Once+upon+a+time"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The bundled model, and beside it a tiny one."""
+    fable = ServedModel.start("fable", load_generator("fable"), lambda: load("fable"))
+    with client_of(fable, served()[0]) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Opens the page and hands it out; afterwards nothing may have complained, nor anybody else been asked."""
+    faults, requests, contexts = [], [], []
+
+    def open_page(fragment=SHORT, *, url=server, width=1280, scheme="light", ready="body[data-ready]"):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: requests.append(request))
+        page.goto(f"{url}/{fragment}")
+        page.wait_for_selector(ready)
+        page.requests, page.faults = requests, faults
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults
+    assert all(re.match(r"http://127\.0\.0\.1:\d+/|blob:", request.url) for request in requests)
+
+
+def settled(page):
+    """Wait until nothing is being written."""
+    page.wait_for_selector(".write[data-settled]", state="attached")
+
+
+def write(page):
+    page.click("button.main:visible")
+    settled(page)
+
+
+def tokens(page, within=".paper"):
+    """The tokens that are shown, one string for each."""
+    spans = page.locator(f"{within} .tokens").first
+    return spans.evaluate(
+        """box => {
+            const said = [];
+            for (const { dataset, textContent } of box.querySelectorAll('span'))
+                said[dataset.token] = (said[dataset.token] ?? '') + textContent;
+            return said;
+        }"""
+    )
+
+
+def open_view(page, name):
+    page.click(f"[aria-controls=view-{name}]")
+
+
+def see(page, name):
+    page.click(f"[aria-controls=see-{name}]")
+    page.wait_for_selector(f"#see-{name} [data-ready={name}]")
+
+
+def compared(page):
+    page.wait_for_selector(".beside[data-ready]")
+
+
+def test_it_writes_what_the_model_writes(visit):
+    page = visit()
+    write(page)
+    expected = load("fable").stream("Once upon a time", max_tokens=12, temperature=0.8, top_p=0.95, seed=1)
+    assert "".join(tokens(page)[4:]).replace("↵", "\n") == "".join(step.text for step in expected)
+    assert page.locator(".paper .given").count() == 4
+    colours = page.locator(".paper .tokens span").evaluate_all("all => all.map(span => span.style.backgroundColor)")
+    assert colours[0] == ""
+    assert all(colours[1:])
+
+
+def test_an_alternative_begins_a_branch_and_the_first_can_be_had_again(visit):
+    page = visit()
+    write(page)
+    first = tokens(page)
+    page.click(".paper [data-token='6']")
+    assert "In place of" in page.locator(".alternatives-here h2").inner_text()
+    other = page.locator(".draws .draw:not(.true)").first
+    piece = other.locator("span").inner_text()
+    other.click()
+    settled(page)
+    sync_api.expect(page.locator(".branches button")).to_have_count(2)
+    branch = tokens(page)
+    assert branch[:6] == first[:6]
+    assert branch[6].replace(" ", "␣") == piece
+    page.click(".branches button >> nth=0")
+    sync_api.expect(page.locator(".branches button >> nth=0")).to_have_attribute("aria-current", "true")
+    assert tokens(page) == first
+    page.click(".branches button >> nth=1")
+    assert tokens(page) == branch
+
+
+def test_the_sliders_weigh_the_alternatives_at_once(visit):
+    page = visit()
+    write(page)
+    page.click(".paper [data-token='6']")
+    asked = len(page.requests)
+    highest = page.locator(".draws .draw b").first
+
+    def share():
+        return float(highest.inner_text().strip("≈ %"))
+
+    before = share()
+    page.get_by_label("Temperature").fill("2")
+    assert share() < before
+    page.get_by_label("Top-k").fill("1")
+    assert share() == 100
+    assert page.locator(".draws .draw.out").count() == page.locator(".draws .draw").count() - 1
+    assert "none of them" in page.locator(".alternatives-here .note").inner_text()
+    assert not [request for request in page.requests[asked:] if "/inside/" in request.url]
+    assert "temperature=2" in page.url
+    assert "top_k=1" in page.url
+
+
+def test_the_text_is_read_by_keyboard(visit):
+    page = visit()
+    write(page)
+    page.locator(".paper .tokens").focus()
+    heading = page.locator(".alternatives-here h2")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert heading.inner_text() == "In place of “␣upon”"
+    page.keyboard.press("Escape")
+    assert heading.inner_text() == "What may come next"
+
+
+def test_writing_can_be_stopped_and_goes_on(visit):
+    page = visit("#max_tokens=200&prompt=The+fox")
+    page.click("button.main")
+    page.wait_for_selector(".paper [data-token='8']")
+    page.click("button:text-is('Stop')")
+    settled(page)
+    stopped = tokens(page)
+    assert 8 < len(stopped) < 200
+    page.click("button:text-is('Continue')")
+    settled(page)
+    assert tokens(page)[: len(stopped)] == stopped
+    assert len(tokens(page)) > len(stopped)
+    page.click("button:text-is('Continue')")
+    settled(page)
+    if len(tokens(page)) == 256:
+        page.click("button:text-is('Continue')")
+        sync_api.expect(page.locator(".write .fault")).to_contain_text("The context of 256 tokens is full")
+
+
+def test_every_picture_is_drawn_of_the_text(visit, tmp_path):
+    page = visit()
+    write(page)
+    open_view(page, "see")
+    for name in SEE:
+        see(page, name)
+        assert page.locator(f"#see-{name} .frame").first.is_visible()
+        assert (
+            len(
+                saved(page, "CSV", tmp_path, f"#see-{name} .frame:not([hidden])")
+                .read_text(encoding="utf-8")
+                .splitlines()
+            )
+            > 2
+        )
+    see(page, "attention")
+    page.locator(".thumbnails").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-shown]")
+    assert "layer=0&head=0" in page.url
+    page.keyboard.press("Escape")
+    sync_api.expect(page.locator(".thumbnails")).to_be_visible()
+
+
+def test_the_token_taken_apart_is_the_one_chosen(visit):
+    page = visit()
+    write(page)
+    words = tokens(page)
+    open_view(page, "see")
+    see(page, "attribution")
+    page.click("#see-attribution .picker [data-token='2']")
+    sync_api.expect(page.locator("#see-attribution .answers h2").first).to_have_text(
+        "Parts of the logit of Ġa after Ġupon"
+    )
+    assert words[2] == " a"
+    page.locator("#see-attribution .picker").focus()
+    page.keyboard.press("ArrowRight")
+    sync_api.expect(page.locator("#see-attribution .answers h2").first).to_contain_text("after Ġa")
+
+
+def test_a_switch_changes_the_text_and_the_pictures(visit):
+    page = visit()
+    write(page)
+    open_view(page, "change")
+    compared(page)
+    sides = "[aria-label='Unchanged']", "[aria-label='With your changes']"
+    assert tokens(page, sides[0]) == tokens(page, sides[1]) == tokens(page, ".write")
+    assert page.locator(".beside .total").inner_text() == "Both write the same."
+    page.locator(".switches button[tabindex='0']").focus()
+    for key in ("End", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".beside:not([data-ready])")
+    compared(page)
+    assert tokens(page, sides[0]) == tokens(page, ".write")
+    assert tokens(page, sides[1]) != tokens(page, sides[0])
+    assert page.locator(f"{sides[1]} .differs").count() > 0
+    assert page.locator(".changes").inner_text() == "the MLP of layer 0 off"
+    open_view(page, "see")
+    see(page, "text")
+    changed = page.locator("#see-text .toolbar h2").inner_text()
+    page.get_by_label("Inside").select_option("plain")
+    sync_api.expect(page.locator("#see-text .toolbar h2")).not_to_have_text(changed)
+
+
+def test_patches_and_pushes_are_added_and_taken_back(visit):
+    page = visit()
+    open_view(page, "change")
+    compared(page)
+    page.click("summary:text('Push')")
+    page.get_by_label("Toward").fill(" the sea")
+    page.click("form:visible button:text-is('Add')")
+    page.click("summary:text('Push')")
+    page.click("summary:text('Patch')")
+    page.get_by_label("From the reading of").fill("The old king")
+    page.click(".chips button >> nth=1")
+    page.click("form:visible button:text-is('Add')")
+    assert page.locator(".changes li").all_inner_texts() == [
+        "push the stream into layer 2 toward “ the sea”, × 1 Remove",
+        "the stream into layer 2 as when reading “The old king”, at 1 Remove",
+    ]
+    page.wait_for_selector(".beside:not([data-ready])")
+    compared(page)
+    assert page.locator(".differs").count() > 0
+    page.click(".changes button >> nth=0")
+    page.click("button:text-is('Undo all')")
+    assert "None" in page.locator(".changes").inner_text()
+
+
+def test_a_link_leads_back(visit):
+    page = visit("#max_tokens=12&prompt=The+fox&seed=5&temperature=1.2")
+    write(page)
+    page.click(".paper [data-token='4']")
+    page.locator(".draws .draw:not(.true)").first.click()
+    settled(page)
+    sync_api.expect(page.locator(".branches button")).to_have_count(2)
+    words = tokens(page)
+    open_view(page, "change")
+    compared(page)
+    page.click("[aria-label^='Layer 1, head 2']")
+    page.wait_for_selector(".beside:not([data-ready])")
+    compared(page)
+    changed = tokens(page, "[aria-label='With your changes']")
+    again = visit(f"#{page.url.partition('#')[2]}")
+    compared(again)
+    assert tokens(again, "[aria-label='With your changes']") == changed
+    assert again.locator("[aria-label='Layer 1, head 2: off']").is_visible()
+    open_view(again, "write")
+    assert tokens(again) == words
+    assert again.get_by_label("Seed").input_value() == "5"
+    assert again.get_by_label("Temperature").input_value() == "1.2"
+    open_view(page, "see")
+    see(page, "attention")
+    page.locator(".thumbnails").focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector("[data-shown='1-1']")
+    visit(f"#{page.url.partition('#')[2]}").wait_for_selector("[data-shown='1-1']")
+
+
+def test_two_prompts_and_two_models_are_compared(visit):
+    page = visit("#view=compare&a=The+king&b=The+queen")
+    sides = [page.locator(f"[aria-label='Side {name}']") for name in "AB"]
+    for name in ("text", "attention", "lens"):
+        page.locator(".compare > .toolbar select").select_option(name)
+        for side in sides:
+            sync_api.expect(side.locator(f"[data-ready={name}]")).to_be_visible()
+    sides[1].get_by_label("Model").select_option("tiny")
+    page.locator(".compare > .toolbar select").select_option("attention")
+    sync_api.expect(sides[1].locator(".toolbar h2").first).to_contain_text(
+        f"{tiny_language_model().config.n_head * 2} heads"
+    )
+    assert "model_b=tiny" in page.url
+
+
+def test_another_model_begins_afresh(visit):
+    page = visit()
+    write(page)
+    page.locator("header").get_by_label("Model").select_option("tiny")
+    sync_api.expect(page.locator(".paper .tokens")).to_have_count(0)
+    page.fill("#prompt", "The fox")
+    write(page)
+    assert "".join(tokens(page)).startswith("The fox")
+    open_view(page, "change")
+    compared(page)
+    assert page.locator(".switches tbody tr").count() == tiny_language_model().config.n_layer
+
+
+def test_the_tour_goes_through_the_page_to_its_end(visit):
+    page = visit("")
+    page.click("button:text-is('Tour')")
+    total = int(re.search(r"of (\d+)", page.locator(".tour .note").inner_text())[1])
+    for number in range(1, total + 1):
+        page.wait_for_selector(f".tour:not([aria-busy]) .note:text-is('{number} of {total}')")
+        assert page.locator(".spoken:visible").count() == 1, number
+        page.keyboard.press("Enter")
+    sync_api.expect(page.locator(".tour")).to_be_hidden()
+    assert page.locator(".changes").inner_text().startswith("None")
+
+
+def test_a_text_is_only_text(visit):
+    page = visit("#max_tokens=4")
+    page.fill("#prompt", "<img src=x onerror=alert(1)></script><script>alert(2)</script> &amp;")
+    write(page)
+    assert "".join(tokens(page)).startswith("<img src=x onerror=alert(1)></script><script>alert(2)</script> &amp;")
+    open_view(page, "see")
+    for name in SEE[:4]:
+        see(page, name)
+    open_view(page, "change")
+    compared(page)
+    assert page.locator("img").count() == 0
+
+
+def test_mistakes_are_told_in_the_page(visit):
+    page = visit()
+    page.fill("#prompt", "word " * 400)
+    page.click("button.main")
+    sync_api.expect(page.locator(".write .fault")).to_contain_text("do not fit a context of 256")
+    assert page.faults.pop().startswith("Failed to load resource")
+    visit("#text=zzz.zzzzzzz").wait_for_selector("[role=alert]:text('leads nowhere')")
+    assert page.faults.pop().startswith("Failed to load resource")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(visit, scheme):
+    page = visit(width=360, scheme=scheme)
+    fits = "document.documentElement.scrollWidth <= 360"
+    write(page)
+    page.click(".paper [data-token='5']")
+    assert page.evaluate(fits)
+    open_view(page, "see")
+    for name in SEE:
+        see(page, name)
+        assert page.evaluate(fits), name
+    open_view(page, "change")
+    compared(page)
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate(fits)
+    open_view(page, "compare")
+    page.wait_for_selector("[aria-label='Side B'] [data-ready]")
+    assert page.evaluate(fits)
+
+
+def test_a_key_is_asked_for_and_kept_for_this_tab(visit):
+    with client_of(served()[0], keys=("a-long-secret",)) as client:
+        page = visit("", url=str(client.base_url), ready="dialog[open]")
+        page.get_by_label("Key", exact=True).last.fill("a-wrong-secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog:has-text('does not know that key')")
+        page.get_by_label("Key", exact=True).last.fill("a-long-secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("body[data-ready]")
+        assert page.evaluate("sessionStorage.getItem('cutaway-key')") == "a-long-secret"
+        assert page.evaluate("localStorage.length") == 0
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        assert all("401" in fault for fault in page.faults)
+        page.faults.clear()
