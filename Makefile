@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+TSC ?= tsc
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check format bench native sanitize notebook docs reference build clean
+.PHONY: demo test check check-js format bench native sanitize notebook docs reference build clean
 
 demo: $(VENV)/.installed
 	$(BIN)/cutaway generate "Once upon a time"
@@ -37,6 +38,10 @@ docs: $(VENV)/.installed-docs
 # The pages that are made from the program; a test fails while they are stale.
 reference: $(VENV)/.installed-dev
 	$(BIN)/python scripts/write_reference.py
+
+# The types of the pages' scripts. TSC is the TypeScript compiler, which npm installs; nothing is downloaded here.
+check-js:
+	$(TSC) --project .
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cutaway.inspect import attribute, logit_lens, position_embedding, surprise, token_embedding, trace
+from cutaway.inspect import attribute, logit_lens, position_embedding, token_embedding, trace
 from cutaway.labelled import Labelled
 from cutaway.language_model import LanguageModel
 from cutaway.pages import View, attention_view, bars_view, heatmap_view, lens_view, scatter_view, text_view
@@ -39,14 +39,11 @@ def lens(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]
 
 def text(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]:
     """How surprising each token was, and what was expected in its place."""
-    found = surprise(gpt, ids)
-    after = [
-        [(expected.piece, expected.probability) for expected in score.predictions]
-        for score in gpt.next_tokens(ids, min(ALTERNATIVES, gpt.config.vocab_size))
-    ]
-    ranks = [None if math.isnan(rank) else int(rank) for rank in found.rank.values.tolist()]
-    pieces = [str(label) for label in found.bits.axes[0].labels]
-    return [text_view(pieces, found.bits.values, ranks=ranks, expected=[[], *after[:-1]], title="Surprise")]
+    scores = gpt.score(ids, min(ALTERNATIVES, gpt.config.vocab_size))
+    after = [[(expected.piece, expected.probability) for expected in score.predictions] for score in scores]
+    bits = [math.nan if score.surprise_bits is None else score.surprise_bits for score in scores]
+    pieces, ranks = [score.piece for score in scores], [score.rank for score in scores]
+    return [text_view(pieces, bits, ranks=ranks, expected=[[], *after[:-1]], title="Surprise")]
 
 
 def attribution(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]:

@@ -15,6 +15,9 @@ import { paintSurprise, surpriseLegend } from "./surprise.js";
 const WELCOME =
   "Press Write and watch the network choose one token after the other. Then point at a token to see what else it might have said. New to this? Take the tour, above.";
 
+/** Where the alternatives stand below the text, not beside it. */
+const NARROW = "(max-width: 860px)";
+
 const STEPS = /** @type {Record<string, number>} */ ({
   ArrowLeft: -1,
   ArrowRight: 1,
@@ -162,6 +165,7 @@ export class Write {
         if (token === null) return;
         this.pinned = !(this.pinned && token === this.chosen);
         this.choose(token);
+        if (matchMedia(NARROW).matches) this.alternatives.element.scrollIntoView({ block: "nearest" });
       },
     });
     this.words.element.classList.add("reading");
