@@ -1,6 +1,7 @@
 """The live page in a real browser: it writes, branches, sees, changes, compares, and finds its way back."""
 
 import re
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -377,6 +378,11 @@ def test_nothing_is_wider_than_a_phone(visit, scheme):
     for summary in page.locator("summary").all():
         summary.click()
     assert page.evaluate(fits)
+    open_view(page, "zoom")
+    for ready in ("", "0", "0.0", "0.0.0"):
+        page.wait_for_selector(f".network[data-ready='{ready}']")
+        assert page.evaluate(fits), ready
+        page.locator(".network button.box").first.click()
     open_view(page, "compare")
     page.wait_for_selector("[aria-label='Side B'] [data-ready]")
     assert page.evaluate(fits)
@@ -397,3 +403,38 @@ def test_a_key_is_asked_for_and_kept_for_this_tab(visit):
         page.wait_for_selector("body[data-ready]")
         assert all("401" in fault for fault in page.faults)
         page.faults.clear()
+
+
+def written_ids(page):
+    """The token ids in the page's address."""
+    query = dict(parse_qsl(page.url.partition("#")[2]))
+    return [int(number, 36) for number in query["text"].split(".")[1:]]
+
+
+def test_one_multiplication_is_that_of_the_network(visit):
+    page = visit()
+    write(page)
+    seen = load("fable").trace(written_ids(page), ["h.1.q", "h.1.k", "h.1.pattern"])
+    token, layer, head, key, channel = len(seen.ids) - 1, 1, 2, 3, 4
+    open_view(page, "zoom")
+    for step, ready in ((layer, "1"), (head, "1.2"), (key, "1.2.3"), (channel, "1.2.3.4")):
+        page.locator(".network button.box").nth(step).click()
+        page.wait_for_selector(f".network[data-ready='{ready}']")
+        if ready == "1.2":
+            shown = page.locator(".network .box b").nth(key).inner_text()
+            weight = float(seen[f"h.{layer}.pattern"][head, token, key])
+            said = shown.partition("→")[2].strip(" %")
+            assert said == "<0.01" if weight < 1e-4 else float(said) == pytest.approx(100 * weight, abs=0.06)
+    query, keys = seen[f"h.{layer}.q"][head, token], seen[f"h.{layer}.k"][head, key]
+    expected = [float((query * keys)[:channel].sum()), float(query[channel]), float(keys[channel])]
+    numbers = re.findall(r"−?[\d.]+(?:e−?\d+)?", page.locator(".network .sum").inner_text())
+    before, one, other, after = (float(number.replace("−", "-")) for number in numbers)
+    assert [before, one, other] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert after == pytest.approx(before + one * other, rel=1e-4, abs=1e-5)
+    again = visit(f"#{page.url.partition('#')[2]}")
+    again.wait_for_selector(".network[data-ready='1.2.3.4']")
+    assert again.locator(".network .sum").inner_text() == page.locator(".network .sum").inner_text()
+    page.locator(".zoom .way button").first.focus()
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".network[data-ready='1.2.3']")
+    visit("#view=zoom&zoom=9.9.9").wait_for_selector(".network:has-text('no text yet')")

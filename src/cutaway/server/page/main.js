@@ -16,6 +16,7 @@ import { Session } from "./session.js";
 import { Tour } from "./tour.js";
 import { Write } from "./write.js";
 import { Writer } from "./writer.js";
+import { Zoom } from "./zoom.js";
 
 const KEYS = [["Ctrl Enter", "write, in the prompt"], ...VIEW_KEYS, ...ATTENTION_KEYS];
 const NOTE = "The page talks to the server that it came from, and to nobody else.";
@@ -46,6 +47,7 @@ async function start(page) {
   const views = [
     { name: "write", title: "Write", view: write },
     { name: "see", title: "See", view: see },
+    { name: "zoom", title: "Zoom", view: new Zoom(session, writer) },
     { name: "change", title: "Change", view: new Change(session) },
     { name: "compare", title: "Compare", view: new Compare(session) },
   ];

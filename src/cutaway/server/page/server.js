@@ -21,6 +21,11 @@ export async function ask(path, body = null, signal) {
   return (await call(path, body, signal)).json();
 }
 
+/** The answer to a question, as bytes. @param {string} path @param {object} body */
+export async function fetchBytes(path, body) {
+  return (await call(path, body)).arrayBuffer();
+}
+
 /**
  * What the server sends one by one, until it is done.
  *

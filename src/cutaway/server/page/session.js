@@ -9,7 +9,7 @@ import { Tree } from "./branches.js";
 /**
  * @typedef {object} Shape
  * @property {string} model
- * @property {{n_layer: number, n_head: number, vocab_size: number, block_size: number}} config
+ * @property {{n_layer: number, n_head: number, n_embd: number, vocab_size: number, block_size: number}} config
  */
 
 export class Session {
