@@ -1,7 +1,7 @@
 // @ts-check
 // The same prompt and seed twice, by the network as it is and with the changes, side by side.
 
-import { h } from "./views/elements.js";
+import { eachFrame, h } from "./views/elements.js";
 import { csv, save } from "./views/download.js";
 import { takeAway } from "./views/toolbar.js";
 import { TokenText } from "./views/tokens.js";
@@ -65,6 +65,7 @@ export class Beside {
       this.fault,
       h("div", { class: "pair" }, ...this.columns.map(({ element }) => element)),
     );
+    this.compareSoon = eachFrame(() => this.compare());
     this.asked = "";
     this.running = new AbortController();
   }
@@ -87,6 +88,7 @@ export class Beside {
     try {
       await Promise.all(this.columns.map((column, at) => this.write(column, at ? { ...body, edits } : body, signal)));
       if (signal.aborted) return;
+      this.compare();
       session.changedText = this.columns[1].tokens;
       this.element.dataset.ready = "true";
     } catch (error) {
@@ -103,7 +105,7 @@ export class Beside {
     for await (const token of follow("/inside/continue", body, signal)) {
       if (signal.aborted) return;
       column.add(token);
-      this.compare();
+      this.compareSoon();
     }
   }
 

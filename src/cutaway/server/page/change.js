@@ -28,7 +28,6 @@ export class Change {
       ),
       h("div", { class: "frame" }, h("div", { class: "picture" }, this.beside.element), this.controls),
     );
-    this.offered = "";
     this.build();
     for (const what of /** @type {const} */ (["changes", "settings", "done"])) session.on(what, () => this.soon());
   }
@@ -36,12 +35,15 @@ export class Change {
   /** The controls, for the model that is looked at. */
   build() {
     this.built = this.session.shape;
-    this.pushes = new Pushes(this.session);
+    this.gone?.abort();
+    this.gone = new AbortController();
+    this.offered = "";
+    this.pushes = new Pushes(this.session, this.gone.signal);
     const reset = button("Undo all", "Leave the network as it was trained", () => {
       this.session.changes.clear();
       this.session.tell("changes");
     });
-    this.controls.replaceChildren(new Switches(this.session).element, this.pushes.element, reset);
+    this.controls.replaceChildren(new Switches(this.session, this.gone.signal).element, this.pushes.element, reset);
   }
 
   /** Called when one comes here. */

@@ -12,15 +12,15 @@ const POINTS = {
 };
 
 export class Pushes {
-  /** @param {import("./session.js").Session} session */
-  constructor(session) {
+  /** @param {import("./session.js").Session} session @param {AbortSignal} gone */
+  constructor(session, gone) {
     this.session = session;
     this.list = h("ul", { class: "changes" });
     this.at = h("div", { class: "chips", role: "group", "aria-label": "At these tokens" });
     /** @type {Set<number>} */
     this.positions = new Set();
     this.element = h("div", {}, this.steering(), this.patching(), h("h3", {}, "Changes"), this.list);
-    session.on("changes", () => this.fill());
+    session.on("changes", () => this.fill(), gone);
     this.fill();
   }
 

@@ -31,9 +31,11 @@ export class Session {
     this.listeners = new Map();
   }
 
-  /** @param {What} what @param {() => void} listener */
-  on(what, listener) {
-    this.listeners.set(what, (this.listeners.get(what) ?? new Set()).add(listener));
+  /** @param {What} what @param {() => void} listener @param {AbortSignal} [gone] when it need not listen any more */
+  on(what, listener, gone) {
+    const listeners = (this.listeners.get(what) ?? new Set()).add(listener);
+    this.listeners.set(what, listeners);
+    gone?.addEventListener("abort", () => listeners.delete(listener));
   }
 
   /** @param {What} what */

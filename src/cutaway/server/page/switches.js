@@ -11,8 +11,8 @@ const STEP = 0.25;
 const MOST = 3;
 
 export class Switches {
-  /** @param {import("./session.js").Session} session */
-  constructor(session) {
+  /** @param {import("./session.js").Session} session @param {AbortSignal} gone */
+  constructor(session, gone) {
     this.session = session;
     const { n_layer, n_head } = session.shape.config;
     /** @type {Part[]} */
@@ -54,7 +54,7 @@ export class Switches {
         button("Layer on", "Leave all of the chosen layer as it is", () => this.row(1)),
       ),
     );
-    session.on("changes", () => this.update());
+    session.on("changes", () => this.update(), gone);
     this.update();
   }
 

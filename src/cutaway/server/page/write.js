@@ -18,6 +18,9 @@ const WELCOME =
 /** Where the alternatives stand below the text, not beside it. */
 const NARROW = "(max-width: 860px)";
 
+/** As many as the server writes at a time. */
+const MOST_TOKENS = 4096;
+
 const STEPS = /** @type {Record<string, number>} */ ({
   ArrowLeft: -1,
   ArrowRight: 1,
@@ -74,12 +77,12 @@ export class Write {
     this.halt = press("Stop", () => {
       writer.running?.abort();
     });
-    const { settings, shape } = session;
+    const { settings } = session;
     const numbers = [
       count(
         "Tokens",
         "How many tokens are written at a time",
-        { min: 1, max: shape.config.block_size, value: settings.max_tokens },
+        { min: 1, max: MOST_TOKENS, value: settings.max_tokens },
         (value) => session.set({ max_tokens: value }),
       ),
       count(
