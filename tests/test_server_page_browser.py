@@ -175,9 +175,18 @@ def test_writing_can_be_stopped_and_goes_on(visit):
     assert len(tokens(page)) > len(stopped)
     page.click("button:text-is('Continue')")
     settled(page)
-    if len(tokens(page)) == 256:
-        page.click("button:text-is('Continue')")
-        sync_api.expect(page.locator(".write .fault")).to_contain_text("The context of 256 tokens is full")
+
+
+def test_a_full_context_is_told(visit):
+    page = visit("#max_tokens=256&prompt=The+fox&seed=1")
+    write(page)
+    full = tokens(page)
+    assert len(full) == 256
+    for more in ("button:text-is('Continue')", ".draws .draw"):
+        page.locator(more).first.click()
+        settled(page)
+        assert page.locator(".write .fault").inner_text() == "The context of 256 tokens is full."
+        assert tokens(page) == full
 
 
 def test_every_picture_is_drawn_of_the_text(visit, tmp_path):

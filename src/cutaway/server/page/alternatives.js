@@ -119,6 +119,6 @@ export class Alternatives {
     const others = shape.config.vocab_size - (this.listed ?? 0);
     this.rest.hidden = others <= 0 || !listed.length;
     const together = rest === 0 ? "none of them can be drawn" : `${about ? "about " : ""}${percent(rest)}`;
-    this.rest.textContent = `All other ${others.toLocaleString("en")} tokens together: ${together}.`;
+    this.rest.textContent = `All other ${others.toLocaleString("en")} tokens together: ${together}.${about ? " ≈ marks what depends on how they share it." : ""}`;
   }
 }

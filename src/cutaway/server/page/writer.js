@@ -40,6 +40,7 @@ export class Writer {
   async take(place, alternative) {
     const tree = /** @type {Tree} */ (this.session.tree);
     this.stop();
+    if (place >= this.session.shape.config.block_size) return this.goOn();
     const isNew = tree.take(place, alternative);
     this.session.tell("text");
     if (isNew) await this.goOn();
