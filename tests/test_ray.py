@@ -11,6 +11,7 @@ from command_line import tiny
 from cutaway.data import Job, PrepareSettings, find, prepare
 from cutaway.errors import ConfigError, MissingExtraError
 from cutaway.language_model import load_generator
+from cutaway.native import NativeModel
 from cutaway.ray_data import Writer, continue_prompts, prepare_shares
 from cutaway.sampling import SamplingParams
 from cutaway.server import ray_serve
@@ -61,6 +62,18 @@ def test_a_replica_is_the_application_that_serve_runs():
     found = asyncio.run(answered(app, model="tiny", prompt="the cat", max_tokens=5, seed=1, n=2)).json()
     expected = load_generator(tiny()).generate("the cat", PARAMS.replace(temperature=1.0, top_p=1.0))
     assert [choice["text"] for choice in found["choices"]] == [sample.text for sample in expected.samples]
+
+
+def network(app):
+    """What a replica's engine computes with."""
+    app.state.service.begin()
+    app.state.service.wait(20)
+    return app.state.service.model().generator.model
+
+
+def test_a_replica_uses_no_more_cores_than_are_its_own():
+    app = replica_app(Replicas.parse(asked(cpus="1")))
+    assert not isinstance(network(app), NativeModel) or network(app).threads == 1
 
 
 def test_a_replica_wants_the_key_of_its_surroundings(monkeypatch):

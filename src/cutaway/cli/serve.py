@@ -89,8 +89,8 @@ def serve(
     )
     sources = named(models.model)
     log_to(sys.stderr, listening.log_level.upper())
-    how = {"device": models.device, "dtype": models.dtype}
-    service = Service(lambda: start_models(sources, limits=engine_limits, **how))
+    device, dtype = models.device, models.dtype
+    service = Service(lambda: start_models(sources, device=device, dtype=dtype, limits=engine_limits))
     run(service, settings, started=lambda url: announce(url, list(sources)))
 
 

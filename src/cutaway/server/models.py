@@ -26,7 +26,12 @@ def named(models: Sequence[str]) -> dict[str, str]:
 
 
 def start_models(
-    sources: Mapping[str, str], *, device: str = "auto", dtype: str = "float32", limits: EngineLimits | None = None
+    sources: Mapping[str, str],
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    threads: int | None = None,
+    limits: EngineLimits | None = None,
 ) -> list[ServedModel]:
     """Load the models and start their engines.
 
@@ -35,6 +40,6 @@ def start_models(
     how: dict[str, str] = {"device": device, "dtype": dtype}
     served = []
     for name, source in sources.items():
-        generator = language_model.load_generator(source, **how)
+        generator = language_model.load_generator(source, threads=threads, **how)
         served.append(ServedModel.start(name, generator, partial(language_model.load, source, **how), limits))
     return served

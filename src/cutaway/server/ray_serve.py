@@ -100,7 +100,9 @@ def app(given: Mapping[str, str]) -> Any:
 
 def replica_app(asked: Replicas) -> FastAPI:
     """One replica's application, whose models are there when it is; made in the replica's own process."""
-    models = start_models(named(asked.model.split(",")), device=asked.device, dtype=asked.dtype, limits=asked.limits)
+    models = start_models(
+        named(asked.model.split(",")), device=asked.device, dtype=asked.dtype, threads=asked.cpus, limits=asked.limits
+    )
     # Who may listen from where is for Ray to say; keys are asked for as ever.
     keys = (key,) if (key := os.environ.get(KEY_VARIABLE)) else ()
     return create_app(Service(lambda: models), ServerSettings(keys=keys))
