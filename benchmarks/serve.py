@@ -36,6 +36,7 @@ class Heard:
     first_s: float | None = None
     gaps_s: list[float] = field(default_factory=list)
     finished: bool = False
+    finish_reason: str | None = None
 
 
 async def listen(client: httpx.AsyncClient, heard: Heard, leave_after: int | None) -> None:
@@ -50,7 +51,11 @@ async def listen(client: httpx.AsyncClient, heard: Heard, leave_after: int | Non
                 heard.finished = True
                 return
             now = time.perf_counter()
-            heard.text += json.loads(line.removeprefix("data: "))["choices"][0]["text"]
+            [choice] = json.loads(line.removeprefix("data: "))["choices"]
+            heard.finish_reason = choice.get("finish_reason")
+            if not choice["text"]:  # the end alone, as others than ours send it
+                continue
+            heard.text += choice["text"]
             heard.tokens += 1
             if heard.first_s is None:
                 heard.first_s = now - began
@@ -59,6 +64,7 @@ async def listen(client: httpx.AsyncClient, heard: Heard, leave_after: int | Non
             latest = now
             if leave_after is not None and heard.tokens >= leave_after:
                 return
+        heard.finished = heard.finish_reason is not None  # of others than ours, which do not say [DONE]
 
 
 async def stream_on(

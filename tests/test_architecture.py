@@ -19,7 +19,7 @@ FLOORS = {
         ["engine", "quant", "train", "evals", "inspect", "text_generator", "verify", "speed", "samples"], 6
     ),
     "language_model": 7,
-    **dict.fromkeys(["server", "guide"], 8),
+    **dict.fromkeys(["server", "ray_data", "guide"], 8),
     "cli": 9,
 }
 # `cutaway` itself hands out names from every floor up to language_model.
@@ -51,6 +51,7 @@ DOORS = {
     "pydantic": {"server"},
     "uvicorn": {"server"},
     "prometheus_client": {"server"},
+    "ray": {"server", "ray_data"},
     "lm_eval": {"evals"},
 }
 EVERYWHERE = {"torch", "numpy"}

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from cutaway.cli.serve import keys, named
+from cutaway.cli.serve import keys
 from cutaway.errors import ConfigError
+from cutaway.server.models import named
 
 # Windows has no SIGTERM that a process could drain upon.
 posix = pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process at once on Windows")

@@ -284,3 +284,45 @@ def until(look, wanted):
             return found
         time.sleep(0.02)
     raise AssertionError(f"still {found} after 4 s, not {wanted}")
+
+
+def test_slow_clients_do_not_keep_others_out(client, monkeypatch):
+    """Those who dribble their heads are hung up on, those who dribble their bodies are told; meanwhile all goes on."""
+    monkeypatch.setattr("cutaway.server.run.HEADER_TIME_S", 0.5)
+    url = urlsplit(str(client.base_url))
+    body = b"POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+    slow = [socket.create_connection((url.hostname, url.port), timeout=10) for _ in range(60)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.sendall(b"GET /health HTT" if number % 2 else body)
+        assert ask(client, prompt="x", max_tokens=2)["choices"]
+        answers = [connection.recv(4096) for connection in slow]
+    finally:
+        for connection in slow:
+            connection.close()
+    assert all(b" 408 " in answer for answer in answers[::2])
+    assert set(answers[1::2]) == {b""}
+    assert client.get("/health").status_code == 200
+
+
+def test_a_crowd_is_served_as_far_as_it_may_wait_and_the_rest_is_told_to_come_again():
+    model, gate = served(EngineLimits(max_running=2, max_waiting=20))
+    with client_of(model) as client:
+        url = urlsplit(str(client.base_url))
+        request = b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        request += b'Connection: close\r\nContent-Length: 32\r\n\r\n{"prompt": "x", "max_tokens": 2}'
+        gate.open.clear()
+        crowd = [socket.create_connection((url.hostname, url.port), timeout=20) for _ in range(100)]
+        try:
+            for connection in crowd:
+                connection.sendall(request)
+            until(lambda: 'requests_refused_total{status="429"}' in client.get("/metrics").text, True)
+            gate.open.set()
+            statuses = [connection.makefile("rb").read().split(b" ", 2)[1] for connection in crowd]
+        finally:
+            for connection in crowd:
+                connection.close()
+        assert set(statuses) == {b"200", b"429"}
+        assert statuses.count(b"200") >= 20
+        until(lambda: model.engine.statistics.running + model.engine.statistics.waiting, 0)
+        assert ask(client, prompt="x", max_tokens=1)["choices"]

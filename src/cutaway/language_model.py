@@ -113,7 +113,7 @@ def load(source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: st
 
 
 def load_generator(
-    source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: str = "float32"
+    source: ModelSource = DEFAULT_MODEL, *, device: str = "auto", dtype: str = "float32", threads: int | None = None
 ) -> TextGenerator:
     """The same model, ready to write and no more: on a CPU by the native kernels, without PyTorch.
 
@@ -121,13 +121,14 @@ def load_generator(
     rounded while loading; what `cutaway quantize` made is mapped as it is, and its precision is its own, which float32
     here leaves alone. In float32, logits are PyTorch's but for rounding, which changes a drawn token in some thousands,
     as it does in PyTorch between batches of different sizes; here no batch changes a bit.
+    They use all cores that this process may run on, or so many `threads`.
     On a GPU, in another number format, or where kernels are missing or do not suit the checkpoint, it is what `load`
     returns.
 
     Raises: what `load` raises; ConfigError for int8 or int4 where there are no kernels for them.
     """
     if dtype in PRECISIONS and is_cpu(device) and suits_native(source):
-        model = load_native(source, precision=None if dtype == "float32" else dtype)
+        model = load_native(source, precision=None if dtype == "float32" else dtype, threads=threads)
         return TextGenerator(model, weights.load_tokenizer(source), name=str(source))
     return load(source, device=device, dtype=dtype)
 

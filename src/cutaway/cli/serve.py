@@ -4,19 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from cutaway.cli import terminal
 from cutaway.cli.options import MODEL, Count, Flag, Texts
 from cutaway.errors import ConfigError
-
-if TYPE_CHECKING:
-    from cutaway.engine import EngineLimits
-    from cutaway.server import ServedModel
 
 LISTENING = Group("Listening", sort_key=2)
 LIMITS = Group("Limits", sort_key=3)
@@ -49,6 +44,8 @@ class Listening:
     """A file of keys, one a line, of which clients must show one."""
     public: Flag = False
     """Listen beyond this machine although there is no key."""
+    log_level: Literal["info", "warning", "error"] = "info"
+    """What is logged on stderr, a JSON object a line: every request, only what looks wrong, or only what is."""
 
 
 @Parameter(name="*", group=LIMITS)
@@ -76,6 +73,7 @@ def serve(
     from cutaway.engine import EngineLimits
     from cutaway.server import ServerSettings, Service
     from cutaway.server.json_log import log_to
+    from cutaway.server.models import named, start_models
     from cutaway.server.run import serve as run
 
     settings = ServerSettings(
@@ -90,8 +88,9 @@ def serve(
         max_running=limits.max_running, max_waiting=limits.max_waiting, step_tokens=limits.step_tokens
     )
     sources = named(models.model)
-    log_to(sys.stderr)
-    service = Service(lambda: load(sources, models, engine_limits))
+    log_to(sys.stderr, listening.log_level.upper())
+    device, dtype = models.device, models.dtype
+    service = Service(lambda: start_models(sources, device=device, dtype=dtype, limits=engine_limits))
     run(service, settings, started=lambda url: announce(url, list(sources)))
 
 
@@ -110,36 +109,6 @@ def keys(path: Path | None) -> tuple[str, ...]:
             raise ConfigError(f"there is no key in {path}; write one a line")
         found += [line for line in lines if line]
     return tuple(found)
-
-
-def named(models: Sequence[str]) -> dict[str, str]:
-    """Where each served name comes from.
-
-    Raises: ConfigError for a name given twice.
-    """
-    sources: dict[str, str] = {}
-    for given in models:
-        name, equals, source = given.partition("=")
-        if not equals:
-            name = source = given
-        if name in sources:
-            raise ConfigError(f"two models would be served as {name!r}; name one differently, as in other={source}")
-        sources[name] = source
-    return sources
-
-
-def load(sources: dict[str, str], models: ServedModels, limits: "EngineLimits") -> "list[ServedModel]":
-    """The models, each with an engine at work."""
-    from cutaway import language_model
-    from cutaway.server import ServedModel
-
-    how: dict[str, str] = {"device": models.device, "dtype": models.dtype}
-    served = []
-    for name, source in sources.items():
-        generator = language_model.load_generator(source, **how)
-        opened = partial(language_model.load, source, **how)
-        served.append(ServedModel.start(name, generator, opened, limits))
-    return served
 
 
 def announce(url: str, names: Sequence[str]) -> None:

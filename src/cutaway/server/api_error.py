@@ -100,6 +100,8 @@ def first_fault(errors: Sequence[Any], known: Sequence[str] = ()) -> ApiError:
     name = str(where[0]) if where else None
     if error["type"] == "json_invalid":
         return ApiError(400, f"the body is not JSON: {error['ctx']['error']}", code="json_invalid")
+    if name is None and isinstance(error.get("input"), bytes):
+        return ApiError(415, "the body is not marked as JSON; send the header 'Content-Type: application/json'")
     if error["type"] == "missing" and name is None:
         return ApiError(400, "the body is empty; send a JSON object", code="json_invalid")
     if error["type"] == "missing":

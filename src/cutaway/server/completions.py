@@ -19,6 +19,8 @@ from cutaway.server.submission import Submission
 router = APIRouter()
 
 DONE = "data: [DONE]\n\n"
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+"""Made once: `json.dumps` would make one for every token."""
 
 
 @router.post("/v1/completions", tags=["completions"], responses=ERRORS, response_model=None)
@@ -53,7 +55,7 @@ async def events(answer: Answer, submission: Submission, with_usage: bool) -> As
 
 def event(content: Any) -> str:
     """A server-sent event."""
-    return f"data: {json.dumps(content, ensure_ascii=False, allow_nan=False)}\n\n"
+    return f"data: {ENCODER.encode(content)}\n\n"
 
 
 async def unless_gone(request: Request, work: Any) -> Any:

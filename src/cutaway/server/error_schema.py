@@ -26,6 +26,7 @@ MEANINGS = {
     404: "There is no such model.",
     408: "The request came too slowly.",
     413: "The body is too large.",
+    415: "The body is not marked as JSON.",
     422: "Never sent: a body that does not fit the schema is a 400.",
     429: "Too many requests wait; Retry-After says when to come again.",
     500: "The server failed.",

@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def log_to(stream: TextIO, level: int = logging.INFO) -> None:
+def log_to(stream: TextIO, level: int | str = logging.INFO) -> None:
     """Send the server's records there, and uvicorn's with them."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())

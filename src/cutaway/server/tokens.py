@@ -1,4 +1,4 @@
-"""`/tokenize` and `/detokenize`."""
+"""`/tokenize`, `/detokenize` and `/tokenizer_info`: what clients that count in tokens ask, as of vLLM."""
 
 import asyncio
 from typing import Annotated, Any
@@ -20,8 +20,11 @@ class TokenizeRequest(BaseModel):
 
     model: str | None = None
     prompt: str
-    special: bool = False
-    """Take `<|endoftext|>` in the text for the special token."""
+    special: bool | None = None
+    """Take `<|endoftext|>` in the text for the special token. Not unless asked; but a client that speaks of
+    `add_special_tokens` knows it so from its own tokenizer, and expects it."""
+    add_special_tokens: bool | None = None
+    """GPT-2 adds none before or after a text, whatever is said here."""
     return_token_strs: bool = False
     """Return the tokens' printable forms too."""
 
@@ -55,7 +58,8 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Tokens:
     """Cut a text into tokens."""
     model = service_of(request).model(body.model)
     tokenizer = model.generator.tokenizer
-    allowed: Any = "all" if body.special else ()
+    special = body.add_special_tokens is not None if body.special is None else body.special
+    allowed: Any = "all" if special else ()
     ids = await asyncio.to_thread(tokenizer.encode, body.prompt, allowed_special=allowed)
     pieces = tokenizer.pieces(ids) if body.return_token_strs else None
     return Tokens(tokens=ids, count=len(ids), max_model_len=model.context, token_strs=pieces)
@@ -66,3 +70,13 @@ async def detokenize(body: DetokenizeRequest, request: Request) -> Text:
     """Join ids to a text."""
     model = service_of(request).model(body.model)
     return Text(prompt=await asyncio.to_thread(model.generator.tokenizer.decode, body.tokens))
+
+
+@router.get("/tokenizer_info", responses=ERRORS)
+async def tokenizer_info(request: Request, model: str | None = None) -> dict[str, Any]:
+    """What `transformers` would call the model's tokenizer, and its special token."""
+    served = service_of(request).model(model)
+    tokenizer = served.generator.tokenizer
+    end = None if tokenizer.eot is None else tokenizer.decode([tokenizer.eot])
+    names: dict[str, Any] = dict.fromkeys(("bos_token", "eos_token", "unk_token"), end)
+    return {"tokenizer_class": "GPT2Tokenizer", "model_max_length": served.context, "pad_token": None} | names

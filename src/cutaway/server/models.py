@@ -1,0 +1,45 @@
+"""The models that are served: under which names, from where, and each with an engine at work."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from cutaway import language_model
+from cutaway.engine import EngineLimits
+from cutaway.errors import ConfigError
+from cutaway.server.served_model import ServedModel
+
+
+def named(models: Sequence[str]) -> dict[str, str]:
+    """Where each served name comes from; NAME=SOURCE gives a name of its own.
+
+    Raises: ConfigError for a name given twice.
+    """
+    sources: dict[str, str] = {}
+    for given in models:
+        name, equals, source = given.partition("=")
+        if not equals:
+            name = source = given
+        if name in sources:
+            raise ConfigError(f"two models would be served as {name!r}; name one differently, as in other={source}")
+        sources[name] = source
+    return sources
+
+
+def start_models(
+    sources: Mapping[str, str],
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    threads: int | None = None,
+    limits: EngineLimits | None = None,
+) -> list[ServedModel]:
+    """Load the models and start their engines.
+
+    Raises: what `cutaway.load_generator` raises.
+    """
+    how: dict[str, str] = {"device": device, "dtype": dtype}
+    served = []
+    for name, source in sources.items():
+        generator = language_model.load_generator(source, threads=threads, **how)
+        served.append(ServedModel.start(name, generator, partial(language_model.load, source, **how), limits))
+    return served
