@@ -68,7 +68,8 @@ def refuse_contradictions(options: ExportOptions) -> None:
         raise ConfigError(f"--cache is for onnx; {READERS[options.to]} keeps keys and values itself, so leave it out")
     if options.to == "hf" and options.dtype in ("int8", "int4"):
         raise ConfigError(
-            f"--dtype {options.dtype} is not for hf, whose weights are floats; cutaway quantize makes smaller checkpoints"
+            f"--dtype {options.dtype} is not for hf, whose weights are floats; "
+            "cutaway quantize makes smaller checkpoints"
         )
     if options.dtype and options.to == "onnx":
         raise ConfigError(f"--dtype {options.dtype} is not for onnx, which is written in float32; leave it out")
