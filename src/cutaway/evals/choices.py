@@ -105,9 +105,14 @@ def answer_questions(
 
 def _item(question: Question, number: int, most: int, tokenizer: AnyTokenizer, shots: "Shots | None") -> Item:
     before = shots.before(number) if shots else []
-    passages = [
-        pair_passage(tokenizer, text_of([*before, pair.context]), pair.following, most) for pair in question.pairs
-    ]
+    try:
+        passages = [
+            pair_passage(tokenizer, text_of([*before, pair.context]), pair.following, most) for pair in question.pairs
+        ]
+    except EvaluationError as error:
+        raise EvaluationError(
+            f"question {number + 1:,}: {error}; leave the question out, or take a model with a longer context"
+        ) from None
 
     def outcome(scores: Sequence[Scored]) -> Outcome:
         return {
