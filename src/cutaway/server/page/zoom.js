@@ -24,7 +24,7 @@ export class Zoom {
     this.pick = h("div");
     this.path = h("nav", { class: "way", "aria-label": "How near" });
     this.picture = h("div", { class: "network" });
-    const lead = "Follow one token through the network. Every box can be opened, down to a single multiplication.";
+    const lead = "Follow one token through the network: open a layer, a head, a score, down to a single multiplication.";
     this.element = h("div", { class: "zoom" }, h("p", { class: "lead" }, lead), this.pick, this.path, this.picture);
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.go(this.way.slice(0, -1)));
     session.on("done", () => this.renew());
