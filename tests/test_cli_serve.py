@@ -1,15 +1,18 @@
 """`cutaway serve` as a process: it says where it is, drains when it is asked to stop, and refuses what is unsafe."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
+import cutaway
 from cutaway.cli.serve import keys
 from cutaway.errors import ConfigError
 from cutaway.server.models import named
@@ -94,3 +97,22 @@ def test_models_are_served_under_their_names():
     assert named(["fable", "mine=some/folder"]) == {"fable": "fable", "mine": "some/folder"}
     with pytest.raises(ConfigError, match="served as 'fable'"):
         named(["fable", "fable"])
+
+
+def test_a_model_that_is_not_there_is_told_at_once():
+    done = run("--port", "0", "--model", "nosuch")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nosuch" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server(tmp_path):
+    fable = Path(cutaway.__file__).parent / "bundled" / "fable"
+    for name in ("config.json", "tokenizer.json", "vocab.json", "merges.txt"):
+        shutil.copy(fable / name, tmp_path)
+    (tmp_path / "model.safetensors").write_bytes((fable / "model.safetensors").read_bytes()[:1000])
+    done = run("--port", "0", "--model", str(tmp_path))
+    assert done.returncode == 2
+    assert "cutaway: error: " in done.stderr
+    assert "model.safetensors" in done.stderr
+    assert "Traceback" not in done.stderr

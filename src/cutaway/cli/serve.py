@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from cutaway.cli import terminal
+from cutaway.cli import loading, terminal
 from cutaway.cli.options import MODEL, Count, Flag, Texts
 from cutaway.errors import ConfigError
 
@@ -88,6 +88,8 @@ def serve(
         max_running=limits.max_running, max_waiting=limits.max_waiting, step_tokens=limits.step_tokens
     )
     sources = named(models.model)
+    for source in sources.values():
+        loading.find(source)
     log_to(sys.stderr, listening.log_level.upper())
     device, dtype = models.device, models.dtype
     service = Service(lambda: start_models(sources, device=device, dtype=dtype, limits=engine_limits))

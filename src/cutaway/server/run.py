@@ -58,11 +58,19 @@ def serve(service: Service, settings: ServerSettings, *, started: Callable[[str]
 
     `started` is told the address.
 
-    Raises: ConfigError when the address is not to be had.
+    Raises: ConfigError when the address is not to be had; what kept the models from loading, for without them there is
+        nothing to serve.
     """
+    server = http_server(service, settings)
+
+    def give_up() -> None:
+        server.should_exit = True
+
+    service.failed = give_up
     with listen(settings) as listener:
         started(address(listener))
-        http_server(service, settings).run(sockets=[listener])
+        server.run(sockets=[listener])
+    service.wait(0)
 
 
 def http_server(service: Service, settings: ServerSettings) -> uvicorn.Server:

@@ -17,11 +17,12 @@ Loader = Callable[[], Sequence[ServedModel]]
 class Service:
     """The served models, the first of which answers where none is named, and the counts of what they did.
 
-    `load` makes the models. `begin` calls it in a thread, so that the server can say at once that it is alive.
+    `load` makes the models. `begin` calls it in a thread, so that the server can say at once that it is alive; should
+    it fail, `failed` is called there.
     """
 
-    def __init__(self, load: Loader) -> None:
-        self._load = load
+    def __init__(self, load: Loader, failed: Callable[[], None] = lambda: None) -> None:
+        self._load, self.failed = load, failed
         self._models: dict[str, ServedModel] = {}
         self._fault: Exception | None = None
         self._done = threading.Event()
@@ -84,6 +85,8 @@ class Service:
         except Exception as error:  # noqa: BLE001 - it is told to whoever waits or asks
             self._fault = error
         self._done.set()
+        if self._fault is not None:
+            self.failed()
 
     def _statistics(self) -> list[tuple[ServedModel, int]]:
         return [(model, model.context) for model in self._models.values()]
