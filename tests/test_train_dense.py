@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from cutaway.model import GPT
 from cutaway.train import dense
-from cutaway.train.dense import LinearFunction, MLPFunction, multiply_lean
+from cutaway.train.dense import LinearFunction, MLPFunction, multiply_as_usual, multiply_lean
 from cutaway.train.network import initial_model
 from tiny import config
 from training import tiny_run, write_data
@@ -110,3 +110,15 @@ def test_the_gradient_of_a_tied_embedding_is_whole():
     lean, _, idx = lean_and_plain(torch.float32)
     lean(idx)[0].sum().backward()
     assert lean.wte.weight.grad.layout is torch.strided
+
+
+def test_undone_the_network_is_as_it_is_written():
+    lean, plain, idx = lean_and_plain(torch.float64)
+    multiply_as_usual(lean)
+    assert not [module for module in lean.modules() if "forward" in vars(module)]
+    for model in (lean, plain):
+        model.zero_grad()
+        model.hidden(idx).sum().backward()
+    # Without the head nothing is added to it, and the lean one's would be sparse.
+    assert not lean.wte.weight.grad.is_sparse
+    assert torch.equal(lean.wte.weight.grad, plain.wte.weight.grad)

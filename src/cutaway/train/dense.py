@@ -107,6 +107,13 @@ def multiply_lean(model: GPT) -> None:
         model.wte.forward = partial(tied_embedding, model.wte)  # type: ignore[method-assign]
 
 
+def multiply_as_usual(model: GPT) -> None:
+    """Undo `multiply_lean`: a model that leaves the trainer is as it is written, for whatever is done with it next."""
+    for module in model.modules():
+        if getattr(vars(module).get("forward"), "func", None) in (linear_layer, mlp, tied_embedding):
+            del module.forward
+
+
 def tied_embedding(layer: nn.Embedding, idx: Tensor) -> Tensor:
     """The embeddings of tokens; on the way back few rows are added to the gradient that the weight has from the head.
 

@@ -12,6 +12,7 @@ from cutaway.anatomy import anatomy
 from cutaway.model import GPT
 from cutaway.train.checkpoint_folder import step_of
 from cutaway.train.config import TrainConfig
+from cutaway.train.dense import multiply_as_usual
 from cutaway.train.device import choose_device
 from cutaway.train.journal import Journal
 from cutaway.train.log import Listener
@@ -60,6 +61,7 @@ def train(
             run.save()
         else:
             finish(run, journal)
+    multiply_as_usual(run.model)
     return run.model.eval()
 
 
