@@ -171,10 +171,12 @@ def test_the_papers_sets_are_listed_with_units_and_files():
 def test_evaluating_on_a_cpu_loads_no_torch(data):
     code = (
         "import sys; from cutaway.cli import main; "
-        f"main(['eval', 'choices', 'piqa', '--data', {str(data)!r}, '--model', {tiny()!r}, '--device', 'cpu']); "
-        "sys.exit('torch' in sys.modules)"
+        f"code = main(['eval', 'choices', 'piqa', '--data', {str(data)!r}, '--model', {tiny()!r}, '--device', 'cpu']); "
+        "print(code, 'torch' in sys.modules)"
     )
-    subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True)
+    done = subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True, text=True)
+    assert "piqa" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 False"
 
 
 def test_a_sets_name_alone_is_enough(data):
@@ -184,5 +186,6 @@ def test_a_sets_name_alone_is_enough(data):
 
 def test_help_of_eval_lists_its_commands_and_loads_no_numpy():
     assert all(name in run("eval", "--help").out for name in ("perplexity", "paper", "choices"))
-    code = "import sys; from cutaway.cli import main; main(['eval', '--help']); sys.exit('numpy' in sys.modules)"
-    subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True)
+    code = "import sys; from cutaway.cli import main; print(main(['eval', '--help']), 'numpy' in sys.modules)"
+    done = subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 False"
