@@ -189,3 +189,10 @@ def test_help_of_eval_lists_its_commands_and_loads_no_numpy():
     code = "import sys; from cutaway.cli import main; print(main(['eval', '--help']), 'numpy' in sys.modules)"
     done = subprocess.run([*COMMAND[:1], "-c", code], env=environment(), check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "0 False"
+
+
+@pytest.mark.parametrize("text", ["", "a"])
+def test_a_text_without_a_token_to_score_is_refused(tmp_path, text):
+    (tmp_path / "short.txt").write_text(text)
+    sentence = mistake("eval", "perplexity", tmp_path / "short.txt", "--model", tiny(), "--device", "cpu")
+    assert sentence.startswith("there is no token to score")

@@ -70,6 +70,10 @@ def perplexity(
     sources = find_sources(files)
     subject = open_subject(model or ModelOptions())
     found = measure(subject, sources, options, run)
+    if not found.total.tokens:
+        raise ConfigError(
+            "there is no token to score: the first of a text is read only; give a longer text, or --start it"
+        )
     if options.plot is not None:
         draw(found, subject.name, options.plot)
     if run.json:
