@@ -1,6 +1,7 @@
 """What a prepared folder, a preset and a checkpoint stand for."""
 
 import pytest
+import torch
 
 from command_line import run, tiny
 from cutaway.config import GPTConfig
@@ -80,6 +81,20 @@ def test_a_checkpoint_brings_its_shape_and_its_weights(prepared, tmp_path):
     tuned = train(config)
     for name, weight in start.state_dict().items():
         assert tuned.state_dict()[name].sub(weight).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("block_size", [8, 40])
+def test_the_context_of_a_checkpoint_may_be_cut_or_grown(prepared, tmp_path, block_size):
+    changes = {"init": tiny(), "model": {"block_size": block_size}, "steps": 1, "out": str(tmp_path / "run")}
+    config = TrainConfig.from_dict(values(prepared, optimizer={"muon_lr": 1e-12, "adamw_lr": 1e-12}, **changes))
+    start, tuned = load_model(tiny()), train(config)
+    assert tuned.config == start.config.replace(block_size=block_size)
+    before, after = start.wpe.weight, tuned.wpe.weight
+    for position in range(block_size):
+        torch.testing.assert_close(after[position], before[position % len(before)], rtol=0, atol=1e-6)
+    idx = torch.arange(8)[None]
+    torch.testing.assert_close(tuned(idx)[0], start(idx)[0], rtol=0, atol=1e-3)
+    assert load_model(config.out / "latest").config.block_size == block_size
 
 
 def test_another_shape_than_the_checkpoints_is_refused(prepared):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from cutaway.errors import TrainingError
@@ -28,7 +28,7 @@ def initial_model(config: TrainConfig, tokenizer: AnyTokenizer, device: torch.de
     model = GPT(config.model)
     if config.init != SCRATCH:
         check_vocabulary(config, tokenizer)
-        copy_weights(load_model(config.init), model)
+        copy_weights(with_positions(load_model(config.init), config.model.block_size), model)
     if config.lora is not None:
         adapt(model, config.lora)
     if device.type == "cpu" and not config.model.dropout:
@@ -63,6 +63,17 @@ def copy_weights(source: GPT, target: GPT) -> None:
         raise TrainingError("the checkpoint holds another shape of model; choose another `out`, or the same model")
     for name, parameter in target.named_parameters():
         parameter.copy_(laid_out_like(source.get_parameter(name).to(parameter.device), parameter))
+
+
+def with_positions(model: GPT, count: int) -> GPT:
+    """The same network with so many positions: the first of its table, begun again where it has too few.
+
+    Where the rows begin again, neighbours are still neighbours; what is farther off has to be learned.
+    Shapes: wpe (block_size, n_embd) -> (count, n_embd).
+    """
+    table = model.wpe.weight
+    model.wpe.weight = nn.Parameter(table[torch.arange(count) % len(table)])
+    return model
 
 
 def recompute_layers(model: GPT) -> None:

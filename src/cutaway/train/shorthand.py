@@ -17,6 +17,8 @@ from cutaway.weights.locate import locate
 
 SCRATCH = "scratch"
 VALIDATION = "validation"
+FREE = ("dropout", "block_size")
+"""What may differ from the checkpoint that a run starts from."""
 
 
 def written_out(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,13 +64,13 @@ def with_folder(values: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 def shape_of(checkpoint: Any, model: Mapping[str, Any]) -> dict[str, Any]:
-    """The shape of a checkpoint, with another dropout if one is given.
+    """The shape of a checkpoint, with another dropout or length of context if one is given.
 
     Raises: ConfigError when anything else is given and different; CheckpointError when there is no such checkpoint.
     """
     check_text("init", checkpoint)
     shape = read_config(locate(checkpoint).folder / "config.json").to_dict()
     for name, value in model.items():
-        if name != "dropout" and name in shape and shape[name] != value:
+        if name not in FREE and name in shape and shape[name] != value:
             raise ConfigError(f"model.{name}={value!r}, but {checkpoint!r} has {shape[name]!r}; leave it out")
     return {**shape, **model}
