@@ -23,7 +23,7 @@ from tiny import TOKENIZER, prompt_of, tiny_model
 
 BLOCK, FIRST_ROOM = 24, 5
 PARAMS = SamplingParams(max_tokens=8, seed=3, temperature=1.2, logprobs=2, ignore_eot=True)
-PRECISIONS = ["float32", "bfloat16", "int8", "int4"]
+PRECISIONS = ["float32", "bfloat16", "int8", "int4", "w8a8"]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,7 +22,7 @@ from tiny import EOT, TOKENIZER, prompt_of, tiny_model
 
 PLAIN = tiny_model(1, block_size=24, eot=EOT)
 OTHER = tiny_model(2, block_size=16, n_layer=1, eot=EOT)
-PRECISIONS = ("float32", "bfloat16", "int8", "int4")
+PRECISIONS = ("float32", "bfloat16", "int8", "int4", "w8a8")
 
 
 def tokens(prompts, params, speculation=None):

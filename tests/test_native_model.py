@@ -30,6 +30,9 @@ pytestmark = needs_kernels
 SETS = instruction_sets() if available() else []
 ODD = SHAPES["odd"]
 
+MOST_ROUNDING = {"float32": 1e-5, "bfloat16": 0.01, "int8": 0.003, "int4": 0.02, "w8a8": 0.02}
+MOST_DISORDER = {"float32": 1e-5, "bfloat16": 5e-3, "int8": 1e-3, "int4": 0.02, "w8a8": 0.02}
+
 each_shape = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES)
 each_set = pytest.mark.parametrize("isa", SETS)
 each_precision = pytest.mark.parametrize("precision", PRECISIONS)
@@ -49,11 +52,11 @@ def group_rounded(weight, precision):
     """A matrix (out, in) as the kernels keep it: what rounding to nearest leaves of each group of inputs."""
     if precision == "bfloat16":
         return weight.bfloat16().double()
-    group, limits = {"int8": (64, (-127, 127)), "int4": (32, (-8, 7))}[precision]
+    group, limits = (32, (-8, 7)) if precision == "int4" else (64, (-127, 127))
     rounded = weight.clone()
     for part in rounded.split(group, dim=1):
         extreme = part.gather(1, part.abs().argmax(1, keepdim=True))
-        scale = (extreme.abs() / 127 if precision == "int8" else extreme / -8).half().double()
+        scale = (extreme / -8 if precision == "int4" else extreme.abs() / 127).half().double()
         part.copy_((part / scale).round().clamp(*limits) * scale)
     return rounded
 
@@ -104,12 +107,12 @@ def test_any_shape_gives_the_logits_of_the_plain_model(data):
 @each_precision
 @each_set
 def test_rounded_weights_give_what_the_plain_model_makes_of_them(config, precision, isa):
-    """What is left is the rounding of activations: to 8 bits in bfloat16, to 16 in a group for int8, to 8 for int4."""
+    """What is left is the rounding of activations: to 8 bits in bfloat16, to 16 in a group for int8, to 8 otherwise."""
     tokens = tokens_of(config)
     model = calm_model(config)
     expected = plain_logits(model if precision == "float32" else rounded_model(config, precision), tokens)
     got = all_logits(native_model(model, precision=precision, threads=1, isa=isa), tokens)
-    assert distance(got, expected) < {"float32": 1e-5, "bfloat16": 0.01, "int8": 0.003, "int4": 0.02}[precision]
+    assert distance(got, expected) < MOST_ROUNDING[precision]
 
 
 @each_shape
@@ -121,7 +124,7 @@ def test_every_set_of_instructions_agrees_with_the_portable_one(config, precisio
     got = all_logits(native_model(model, precision=precision, threads=1, isa=isa), tokens)
     # A sum in another order may put an activation on the other side of a rounding step, and that goes on from there:
     # in models so small, a single step is a third of what all rounding together does.
-    assert distance(got, expected) < {"float32": 1e-5, "bfloat16": 5e-3, "int8": 1e-3, "int4": 0.02}[precision]
+    assert distance(got, expected) < MOST_DISORDER[precision]
 
 
 @each_shape

@@ -154,7 +154,7 @@ def test_without_kernels_it_is_what_load_returns(plain):
 
 
 @needs_kernels
-@pytest.mark.parametrize("dtype", ["bfloat16", "int8", "int4"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8", "int4", "w8a8"])
 def test_kernels_round_to_the_format_asked_for(dtype):
     gpt = load_generator(tiny(), device="cpu", dtype=dtype)
     assert gpt.model.precision == dtype
@@ -162,7 +162,7 @@ def test_kernels_round_to_the_format_asked_for(dtype):
 
 
 @pytest.mark.usefixtures("without_kernels")
-@pytest.mark.parametrize("dtype", ["int8", "int4"])
+@pytest.mark.parametrize("dtype", ["int8", "int4", "w8a8"])
 def test_without_kernels_whole_numbers_are_refused(dtype):
     with pytest.raises(ConfigError, match=f"PyTorch does not compute in {dtype}; native kernels do"):
         load_generator(tiny(), device="cpu", dtype=dtype)

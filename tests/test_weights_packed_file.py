@@ -93,6 +93,18 @@ def test_a_generator_maps_it_and_keeps_its_precision(folder):
             load_generator(folder, device="cpu", dtype=dtype)
 
 
+@needs_kernels
+def test_stored_in_8_bits_it_is_read_with_activations_in_8_bits_on_request(folder):
+    if PackedFile(folder / "model.safetensors").precision == "int8":
+        with load_native(folder) as usual, load_native(folder, precision="w8a8") as faster:
+            tokens = TOKENIZER.encode("once upon a time")
+            exact, rounded = all_logits(usual, tokens), all_logits(faster, tokens)
+        assert 0 < distance(rounded, exact) < 0.02
+    else:
+        with pytest.raises(ConfigError, match="from which w8a8 cannot be made"):
+            load_native(folder, precision="w8a8")
+
+
 def test_without_kernels_pytorch_writes_with_it(folder, monkeypatch, tmp_path):
     monkeypatch.setenv(LIBRARY_VARIABLE, str(tmp_path / "nothing.so"))
     assert not suits_native(folder)

@@ -1,6 +1,6 @@
 """Decoding GPT-2 on a CPU: ours against llama.cpp, OpenVINO, CTranslate2, transformers and nanoGPT.
 
-    python -m benchmarks.peers --environments FOLDER [--precision fp32 bf16 int8 int4] [--nanogpt CHECKOUT]
+    python -m benchmarks.peers --environments FOLDER [--precision fp32 bf16 int8 w8a8 int4] [--nanogpt CHECKOUT]
         [--rounds 5] [--threads 2] [--only-prepare] [--results FILE.json] [--picture FILE.png] [--json]
 
 FOLDER gets a virtual environment for each peer and the converted models, once; llama.cpp is compiled for this

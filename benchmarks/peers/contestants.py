@@ -14,7 +14,8 @@ class Contestant:
 
     library: str
     precision: str
-    """fp32, bf16, int8 or int4: those of the same precision are compared."""
+    """fp32, bf16, int8, w8a8 or int4: those of the same precision are compared. The 8-bit peers round activations to 8
+    bits, as our w8a8 does; our int8, which keeps 16, is compared with them all the same."""
     environment: str
     adapter: str
     """The file in `adapters` that drives it."""
@@ -25,8 +26,8 @@ class Contestant:
 
     @property
     def name(self) -> str:
-        """For tables."""
-        return f"{self.library} {self.dtype or self.precision}"
+        """Nobody else's."""
+        return f"{self.library} {self.precision}"
 
 
 def cutaway(precision: str, dtype: str) -> Contestant:
@@ -51,14 +52,14 @@ def llama(precision: str, dtype: str) -> Contestant:
     )
 
 
-def openvino(precision: str) -> Contestant:
+def openvino(precision: str, dtype: str) -> Contestant:
     return Contestant(
         library="OpenVINO",
         precision=precision,
         environment="openvino",
         adapter="openvino_state",
-        files=lambda source, folder: models.openvino(source, folder, precision),
-        dtype=precision,
+        files=lambda source, folder: models.openvino(source, folder, dtype),
+        dtype=dtype,
     )
 
 
@@ -99,7 +100,7 @@ def nanogpt(checkout: Path) -> Contestant:
 CONTESTANTS = [
     cutaway("fp32", "float32"),
     llama("fp32", "F32"),
-    openvino("fp32"),
+    openvino("fp32", "fp32"),
     ctranslate2("fp32", "float32"),
     transformers("fp32", "float32"),
     cutaway("bf16", "bfloat16"),
@@ -107,8 +108,12 @@ CONTESTANTS = [
     transformers("bf16", "bfloat16"),
     cutaway("int8", "int8"),
     llama("int8", "Q8_0"),
-    openvino("int8"),
+    openvino("int8", "int8"),
     ctranslate2("int8", "int8"),
+    cutaway("w8a8", "w8a8"),
+    llama("w8a8", "Q8_0"),
+    openvino("w8a8", "int8"),
+    ctranslate2("w8a8", "int8"),
     cutaway("int4", "int4"),
     llama("int4", "Q4_0"),
 ]

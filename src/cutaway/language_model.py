@@ -117,15 +117,15 @@ def load_generator(
 ) -> TextGenerator:
     """The same model, ready to write and no more: on a CPU by the native kernels, without PyTorch.
 
-    It is there seconds sooner and decodes faster. Kernels take float32, bfloat16, int8 and int4, to which weights are
-    rounded while loading; what `cutaway quantize` made is mapped as it is, and its precision is its own, which float32
-    here leaves alone. In float32, logits are PyTorch's but for rounding, which changes a drawn token in some thousands,
-    as it does in PyTorch between batches of different sizes; here no batch changes a bit.
+    It is there seconds sooner and decodes faster. Kernels take float32, bfloat16, int8, int4 and w8a8, to which weights
+    are rounded while loading; what `cutaway quantize` made is mapped as it is, and its precision is its own, which
+    float32 here leaves alone. In float32, logits are PyTorch's but for rounding, which changes a drawn token in some
+    thousands, as it does in PyTorch between batches of different sizes; here no batch changes a bit.
     They use all cores that this process may run on, or so many `threads`.
     On a GPU, in another number format, or where kernels are missing or do not suit the checkpoint, it is what `load`
     returns.
 
-    Raises: what `load` raises; ConfigError for int8 or int4 where there are no kernels for them.
+    Raises: what `load` raises; ConfigError for int8, int4 or w8a8 where there are no kernels for them.
     """
     if dtype in PRECISIONS and is_cpu(device) and suits_native(source):
         model = load_native(source, precision=None if dtype == "float32" else dtype, threads=threads)

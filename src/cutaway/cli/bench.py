@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Model: TypeAlias = Annotated[
     str, Parameter(help="A name (see cutaway models), a Hub id such as owner/name, a folder or a weight file.")
 ]
-Precision: TypeAlias = Literal["float32", "bfloat16", "int8", "int4", "torch"]
+Precision: TypeAlias = Literal["float32", "bfloat16", "int8", "int4", "w8a8", "torch"]
 
 DEFAULT: tuple[Precision, ...] = ("float32", "int8", "torch")
 LONGEST_S = 3600

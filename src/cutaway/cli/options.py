@@ -49,8 +49,9 @@ class ModelOptions:
     """A name (see cutaway models), a Hub id such as owner/name or owner/name@revision, a folder or a weight file."""
     device: str = "auto"
     """cpu, cuda, cuda:1 or mps; auto takes the fastest there is."""
-    dtype: Literal["float32", "bfloat16", "float16", "float64", "int8", "int4"] = "float32"
-    """Number format of the weights; int8 and int4 only for sampling on a CPU. A quantised model keeps its own."""
+    dtype: Literal["float32", "bfloat16", "float16", "float64", "int8", "int4", "w8a8"] = "float32"
+    """Number format of the weights; int8, int4 and w8a8 (int8, with activations in 8 bits, too) only for sampling on a
+    CPU. A quantised model keeps its own."""
 
 
 def refuse_together(option: str, other: str) -> None:

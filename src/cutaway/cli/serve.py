@@ -27,8 +27,9 @@ class ServedModels:
     """A name, a Hub id, a folder or a file; several to serve several. NAME=SOURCE serves it under another name."""
     device: str = "auto"
     """cpu, cuda, cuda:1 or mps; auto takes the fastest there is."""
-    dtype: Literal["float32", "bfloat16", "float16", "float64"] = "float32"
-    """Number format of the weights."""
+    dtype: Literal["float32", "bfloat16", "float16", "float64", "int8", "int4", "w8a8"] = "float32"
+    """Number format of the weights; int8, int4 and w8a8 (int8, with activations in 8 bits, too) only on a CPU, and for
+    writing: looked into, such a model is in float32. A quantised model keeps its own."""
 
 
 @Parameter(name="*", group=LISTENING)

@@ -22,7 +22,7 @@ DIAGNOSIS = "diagnosis"
 Model: TypeAlias = Annotated[
     str, Parameter(help="A name (see cutaway models), a Hub id such as owner/name, a folder or a weight file.")
 ]
-Precision: TypeAlias = Literal["float32", "bfloat16", "int8", "int4"]
+Precision: TypeAlias = Literal["float32", "bfloat16", "int8", "int4", "w8a8"]
 
 
 @Parameter(name="*")

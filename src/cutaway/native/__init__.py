@@ -8,12 +8,13 @@ memory.
 
 from cutaway.native.cache import NativeCache
 from cutaway.native.library import Availability, available
-from cutaway.native.model import MAX_HEAD_SIZE, PRECISIONS, NativeModel
+from cutaway.native.model import MAX_HEAD_SIZE, PRECISIONS, WHOLE_NUMBERS, NativeModel
 from cutaway.native.reader import NativeReader
 
 __all__ = [
     "MAX_HEAD_SIZE",
     "PRECISIONS",
+    "WHOLE_NUMBERS",
     "Availability",
     "NativeCache",
     "NativeModel",

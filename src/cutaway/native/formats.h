@@ -1,4 +1,4 @@
-// The four formats of weights: how rows are stored to be multiplied, and the multiplication itself.
+// The formats of weights: how rows are stored to be multiplied, and the multiplication itself.
 //
 // Each format offers
 //   put        stores 64 floats of a row
@@ -100,7 +100,7 @@ struct Bfloat16 {
     }
 };
 
-// int8 and int4: groups of inputs share a scale, in the weights and in the rows. `Packing` says how the weights lie:
+// int8, w8a8 and int4: groups of inputs share a scale, in the weights and in the rows. `Packing` says how the weights lie:
 //   kGroup         inputs that share a scale
 //   kZero          what was added to a weight to make it unsigned
 //   kPlanes        bytes to an activation: 1, or 2 for x = scale × (256 high + low)
@@ -109,7 +109,7 @@ struct Bfloat16 {
 //   four, number   the i-th set of a register, and one number of a byte
 //
 // Rounding activations to 127 steps does three times the harm that rounding weights to 255 does, so next to int8
-// weights they have two bytes; next to int4 weights one is enough.
+// weights they have two bytes, but in w8a8, where speed with many rows counts more; next to int4 weights one is enough.
 template <class Packing>
 struct Integers {
     static constexpr int kGroup = Packing::kGroup, kZero = Packing::kZero, kPlanes = Packing::kPlanes;
@@ -196,8 +196,9 @@ private:
     }
 };
 
+template <int PLANES>
 struct Bytes {
-    static constexpr int kGroup = 64, kZero = 128, kPlanes = 2, kFours = 1;
+    static constexpr int kGroup = 64, kZero = 128, kPlanes = PLANES, kFours = 1;
     static constexpr bool kSigned = kSignedOnly;
     static IntVec four(IntVec stored, int) { return kSigned ? stored ^ (int32_t)0x80808080 : stored; }
     static int number(int byte, int) { return byte; }
@@ -210,7 +211,8 @@ struct Nibbles {
     static int number(int byte, int input) { return input % 8 < 4 ? byte & 15 : byte >> 4; }
 };
 
-using Int8 = Integers<Bytes>;
+using Int8 = Integers<Bytes<2>>;
+using W8A8 = Integers<Bytes<1>>;
 using Int4 = Integers<Nibbles>;
 
 }  // namespace CUTAWAY_ISA

@@ -127,6 +127,7 @@ const Kernels kernels[kFormatCount] = {
     kernels_of<Bfloat16, Bfloat16Cache>(),
     kernels_of<Int8, Bfloat16Cache>(),
     kernels_of<Int4, Bfloat16Cache>(),
+    kernels_of<W8A8, Bfloat16Cache>(),
 };
 
 }  // namespace CUTAWAY_ISA

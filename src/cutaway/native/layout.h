@@ -15,13 +15,14 @@ constexpr int kKeyBlock = 16;
 // Packed weights begin at multiples of a line of the cache; a register that straddles two of them loads at half speed.
 constexpr int kAlignment = 64;
 
-enum Format : int { kFloat32, kBfloat16, kInt8, kInt4, kFormatCount };
+// int8 has its activations in two bytes, w8a8 the same weights with activations in one.
+enum Format : int { kFloat32, kBfloat16, kInt8, kInt4, kW8A8, kFormatCount };
 
 // A weight matrix, packed: block b holds the outputs 64 b … 64 b + 63 for all inputs, one after the other.
 //
 //   float32   [inputs    ][64]     float
 //   bfloat16  [inputs / 2][64][2]  the upper halves of floats, two neighbouring inputs side by side
-//   int8      [inputs / 4][64][4]  q + 128, four neighbouring inputs side by side
+//   int8      [inputs / 4][64][4]  q + 128, four neighbouring inputs side by side; w8a8 too
 //   int4      [inputs / 8][64][4]  q + 8; low halves are inputs 8i … 8i + 3, high halves 8i + 4 … 8i + 7
 //
 // int8 and int4 have a float16 scale for each output and group of 64 or 32 inputs, [block][group][64]:
@@ -35,7 +36,7 @@ struct Matrix {
 };
 
 // Rows of activations in the form that a matrix multiplies: floats, bfloat16, or integers with a scale for each group,
-// in one signed byte for int4, in two (high bytes of a group, then its low bytes) for int8. `offsets` holds, for each
+// in one signed byte for int4 and w8a8, in two (high bytes of a group, then its low bytes) for int8. `offsets` holds, for each
 // group, -zero × Σq, which undoes the weights' zero point.
 struct Rows {
     char* values = nullptr;  // [rows][inputs], or [rows][groups][2][64]

@@ -10,7 +10,7 @@ from pathlib import Path
 from cutaway.errors import ConfigError, did_you_mean
 from cutaway.native.compile import LIBRARY
 
-INTERFACE = 2
+INTERFACE = 3
 """Raised, here and in interface.cpp, with every change of a signature."""
 
 LIBRARY_VARIABLE = "CUTAWAY_NATIVE_LIBRARY"

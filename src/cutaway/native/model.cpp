@@ -132,7 +132,7 @@ const char* Model::set(const std::string& name, int layer, const float* data, in
 }
 
 const char* Model::map(const std::string& name, int layer, const Packed& packed) {
-    if (format != kInt8 && format != kInt4) return "is made of whole numbers, which this format is not";
+    if (!is_quantised(format)) return "is made of whole numbers, which this format is not";
     if (layer < -1 || layer >= shape.n_layer) return unknown;
     Source source;
     PackedMatrix* matrix = layer >= 0 && name == "attn.c_attn.weight" ? &layers_[layer].c_attn

@@ -6,22 +6,23 @@
 
 namespace cutaway {
 
+bool is_quantised(Format format) { return format == kInt8 || format == kInt4 || format == kW8A8; }
+
 int group_size(Format format) { return format == kInt4 ? 32 : 64; }
 
-static bool is_quantised(Format format) { return format == kInt8 || format == kInt4; }
 
 static size_t weight_bits(Format format) {
     switch (format) {
         case kFloat32: return 32;
         case kBfloat16: return 16;
-        case kInt8: return 8;
-        default: return 4;
+        case kInt4: return 4;
+        default: return 8;
     }
 }
 
 size_t row_bytes(Format format, int inputs) {
-    const size_t each = format == kFloat32 ? 4 : format == kInt4 ? 1 : 2;
-    return each * inputs;
+    const bool is_byte = format == kInt4 || format == kW8A8;
+    return (size_t)(format == kFloat32 ? 4 : is_byte ? 1 : 2) * inputs;
 }
 
 PackedMatrix empty_matrix(Format format, int inputs, int outputs) {
@@ -105,7 +106,7 @@ static void write_bfloat16(const float* tile, int inputs, char* weights) {
 
 // The scale that makes the largest number of a group ±127, or, having one negative step more than positive, -8.
 static uint16_t scale_of(Format format, float extreme) {
-    const float scale = format == kInt8 ? std::fabs(extreme) / 127 : extreme / -8;
+    const float scale = format == kInt4 ? extreme / -8 : std::fabs(extreme) / 127;
     return to_float16(std::clamp(scale, -65504.0f, 65504.0f));
 }
 
@@ -129,7 +130,7 @@ static void write_group(Format format, const float* group, int first_input, uint
     const auto rounded = [&](int i, int j, float least, float most) {
         return nearest(std::min(std::max(group[i * kBlock + j] * inverse[j], least), most));
     };
-    if (format == kInt8) {
+    if (format != kInt4) {
         for (int i = 0; i < size; i++) {
             uint8_t* to = weights + (size_t)((first_input + i) / 4) * 4 * kBlock + (first_input + i) % 4;
             for (int j = 0; j < kBlock; j++) to[4 * j] = static_cast<uint8_t>(rounded(i, j, -127, 127) + 128);

@@ -28,6 +28,9 @@ struct Source {
 // Returns whether all numbers are finite.
 bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int first_output);
 
+// Whether weights are whole numbers with scales.
+bool is_quantised(Format format);
+
 // Bytes of one row of activations, and how many inputs share a scale.
 size_t row_bytes(Format format, int inputs);
 int group_size(Format format);

@@ -6,6 +6,7 @@ from functools import partial
 from cutaway import language_model
 from cutaway.engine import EngineLimits
 from cutaway.errors import ConfigError
+from cutaway.native import WHOLE_NUMBERS
 from cutaway.server.served_model import ServedModel
 
 
@@ -37,9 +38,10 @@ def start_models(
 
     Raises: what `cutaway.load_generator` raises.
     """
-    how: dict[str, str] = {"device": device, "dtype": dtype}
+    opened_in = "float32" if dtype in WHOLE_NUMBERS else dtype
     served = []
     for name, source in sources.items():
-        generator = language_model.load_generator(source, threads=threads, **how)
-        served.append(ServedModel.start(name, generator, partial(language_model.load, source, **how), limits))
+        generator = language_model.load_generator(source, device=device, dtype=dtype, threads=threads)
+        to_open = partial(language_model.load, source, device=device, dtype=opened_in)
+        served.append(ServedModel.start(name, generator, to_open, limits))
     return served

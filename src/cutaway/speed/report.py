@@ -21,7 +21,7 @@ FORMAT = 1
 """Raised with every change of what a report holds."""
 MAX_BYTES = 16 << 20
 
-STORED_AS = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8", "int4": "int4", TORCH: "fp32"}
+STORED_AS = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8", "int4": "int4", "w8a8": "int8", TORCH: "fp32"}
 """The name in `anatomy` of the way that each precision stores weights."""
 BANDWIDTH = "read bandwidth"
 

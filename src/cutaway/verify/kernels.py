@@ -14,7 +14,7 @@ from cutaway.verify.plain import Array
 from cutaway.weights.locate import ModelFiles
 from cutaway.weights.native import load_native, suits_native
 
-BOUNDS_NATS = {"float32": 1e-6, "bfloat16": 0.02, "int8": 0.05, "int4": 0.5}
+BOUNDS_NATS = {"float32": 1e-6, "bfloat16": 0.02, "int8": 0.05, "int4": 0.5, "w8a8": 0.05}
 """The divergence that a precision may cost on average, in nats a token; measured values are a fifth or less."""
 
 

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError, ConfigError, did_you_mean
 from cutaway.model import GPT
-from cutaway.native.packed import FORMATS
+from cutaway.native import WHOLE_NUMBERS
 from cutaway.weights.checkpoint import Checkpoint
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
 from cutaway.weights.model_config import config_of
@@ -73,7 +73,7 @@ def check_dtype(dtype: torch.dtype | str) -> torch.dtype | None:
     Raises: ConfigError for any but the four floating-point formats and "auto".
     """
     if isinstance(dtype, str):
-        if dtype in FORMATS:
+        if dtype in WHOLE_NUMBERS:
             raise ConfigError(
                 f"PyTorch does not compute in {dtype}; native kernels do, for plain sampling on a CPU "
                 "(cutaway doctor says whether they are here)"

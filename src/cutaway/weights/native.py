@@ -21,6 +21,9 @@ from cutaway.weights.shards import file_of_tensors, shapes_in, shard_files
 
 EMBEDDING = "wte.weight"
 
+MAPPED_AS = {"int8": ("int8", "w8a8"), "int4": ("int4",)}
+"""The precisions of the kernels that read what is stored in each."""
+
 
 def suits_native(source: ModelSource) -> bool:
     """Whether there are native kernels here, and they can hold this checkpoint: no pickles, no heads of undue width.
@@ -40,7 +43,7 @@ def load_native(
     """The network of a checkpoint, packed for the native kernels; weights are rounded to `precision` on the way.
 
     A quantised checkpoint is not packed but mapped: it is there at once, and processes share it. Its precision is its
-    own; other checkpoints have float32 unless asked otherwise.
+    own, or w8a8 for one of int8; other checkpoints have float32 unless asked otherwise.
 
     Raises: ModelNotFoundError when there is no such model; CheckpointError when its files are damaged, disagree, or are
         not a GPT-2, or hold pickles; ConfigError when there are no native kernels here, no such precision, or the
@@ -49,7 +52,7 @@ def load_native(
     files = locate(source)
     config = config_of(files)
     stored = packed_precision(files)
-    if stored and precision not in (None, stored):
+    if stored and precision not in (None, *MAPPED_AS[stored]):
         raise ConfigError(
             f"{files.weights} is quantised to {stored}, from which {precision} cannot be made; "
             "leave the precision out, or take the checkpoint it was made from"
