@@ -45,12 +45,15 @@ class DetokenizeRequest(BaseModel):
 
     model: str | None = None
     tokens: Annotated[Ids, Field(max_length=1 << 20)]
+    return_token_strs: bool = False
+    """Return the tokens' printable forms too."""
 
 
 class Text(BaseModel):
     """The text of some ids."""
 
     prompt: str
+    token_strs: list[str] | None = None
 
 
 @router.post("/tokenize", responses=ERRORS)
@@ -65,11 +68,12 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Tokens:
     return Tokens(tokens=ids, count=len(ids), max_model_len=model.context, token_strs=pieces)
 
 
-@router.post("/detokenize", responses=ERRORS)
+@router.post("/detokenize", responses=ERRORS, response_model_exclude_none=True)
 async def detokenize(body: DetokenizeRequest, request: Request) -> Text:
     """Join ids to a text."""
-    model = service_of(request).model(body.model)
-    return Text(prompt=await asyncio.to_thread(model.generator.tokenizer.decode, body.tokens))
+    tokenizer = service_of(request).model(body.model).generator.tokenizer
+    text = await asyncio.to_thread(tokenizer.decode, body.tokens)
+    return Text(prompt=text, token_strs=tokenizer.pieces(body.tokens) if body.return_token_strs else None)
 
 
 @router.get("/tokenizer_info", responses=ERRORS)

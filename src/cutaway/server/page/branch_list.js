@@ -4,6 +4,7 @@
 import { h } from "./views/elements.js";
 import { textsOf } from "./views/tokens.js";
 import { shown } from "./alternatives.js";
+import { beyondLink } from "./link.js";
 
 const SNIPPET = 60;
 
@@ -13,11 +14,13 @@ export class BranchList {
     this.session = session;
     this.onChoose = onChoose;
     this.list = h("ul", { class: "branches" });
+    this.note = h("p", { class: "note" });
     this.element = h(
       "section",
       { "aria-label": "Branches", hidden: true },
       h("h2", { class: "small" }, "Branches"),
       this.list,
+      this.note,
     );
   }
 
@@ -26,6 +29,7 @@ export class BranchList {
     this.element.hidden = !tree || tree.branches.length < 2;
     if (!tree || this.element.hidden) return;
     this.list.replaceChildren(this.item(tree, tree.trunk));
+    this.note.textContent = beyondLink(tree);
   }
 
   /** @param {import("./branches.js").Tree} tree @param {import("./branches.js").Branch} branch @returns {HTMLElement} */

@@ -9,6 +9,7 @@
  * @property {string} piece
  * @property {number | null} logprob of the network as it is, before temperature; null where nothing came before
  * @property {Alternative[]} top what else was expected in its place, the likeliest first
+ * @property {boolean} [unread] only its id is known so far, from a link or a file
  */
 
 /** What is written from one place on; before it, everything is its parent's. */
@@ -25,6 +26,16 @@ export class Branch {
   /** All tokens from the beginning of the text. @returns {Token[]} */
   get path() {
     return this.parent ? [...this.parent.path.slice(0, this.from), ...this.tokens] : this.tokens;
+  }
+
+  /** Whether there are tokens of which only the id is known. */
+  get unread() {
+    return this.path.some(({ unread }) => unread);
+  }
+
+  /** What a reading of its path has told. @param {Token[]} read */
+  learn(read) {
+    this.path.forEach((token, at) => Object.assign(token, read[at], { unread: false }));
   }
 
   /** How many tokens at the beginning are those of the trunk. @returns {number} */

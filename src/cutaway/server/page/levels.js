@@ -1,176 +1,131 @@
 // @ts-check
-// How near one looks: the whole network, a layer, a head, one attention score, one multiply-add.
+// How near one looks: the whole network, a layer, and from there on into each of its parts.
 
 import { h } from "./views/elements.js";
 import { figure, percent } from "./views/numbers.js";
 import { shown } from "./alternatives.js";
+import { attentionNeeds, head, scores } from "./attention.js";
+import { box, door, meter } from "./box.js";
+import { embedding } from "./embedding.js";
+import { layerNorm } from "./layer_norm.js";
+import { logits } from "./logit.js";
+import { mlp } from "./mlp.js";
 import { strip } from "./strip.js";
-import { dot, norm, softmax } from "./trace_file.js";
+import { norm, softmax } from "./trace_file.js";
 
+/** @typedef {import("./reading.js").Needs} Needs */
 /**
- * What is looked at: numbers, the text up to the token, and the way into it.
+ * What is looked at: a token, and the text up to it.
  *
- * @typedef {object} Sight
- * @property {import("./trace_file.js").TraceFile} trace
+ * @typedef {object} Scope
+ * @property {import("./session.js").Config} config
  * @property {string[]} pieces up to the token that is followed
- * @property {number[]} way layer, head, key, channel: as far as one has gone in
- * @property {number} layers
- * @property {number} heads
- * @property {import("./branches.js").Alternative[]} next
- * @property {(step: number) => void} into
+ * @property {number[]} ids
+ * @property {import("./branches.js").Alternative[]} next what is expected after it
+ */
+/**
+ * A place that one can look at.
+ *
+ * @typedef {object} Level
+ * @property {string} name as it stands in the way back
+ * @property {Needs} needs the numbers that are shown
+ * @property {(step: number, name: string) => Level | null} inside where a step leads: as a number, and as it is written
+ * @property {(reading: import("./reading.js").Reading, open: import("./box.js").Open) => (HTMLElement | string)[]} draw
  */
 
-/** @type {((sight: Sight) => (HTMLElement | string)[])[]} */
-export const LEVELS = [network, layer, head, score, product];
-export const NAMES = ["The network", "Layer", "Head", "Key", "Multiply-add"];
+/** The places on a way, as far as there is one in this network and text. @param {Scope} scope @param {string[]} way */
+export function levelsOf(scope, way) {
+  const levels = [network(scope)];
+  for (const name of way) {
+    const step = /^\d+$/.test(name) ? Number(name) : NaN;
+    const next = levels[levels.length - 1].inside(step, name);
+    if (!next) break;
+    levels.push(next);
+  }
+  return levels;
+}
 
-/** @param {Sight} sight */
-function network({ trace, pieces, layers, next, into }) {
+/** @param {Scope} scope @returns {Level} */
+function network(scope) {
+  const { config, pieces, next } = scope;
   const at = pieces.length - 1;
-  const vectors = Array.from({ length: layers }, (_, layer) => ({
-    enters: trace.at(`h.${layer}.resid_pre`, at),
-    heads: norm(trace.at(`h.${layer}.attn_out`, at)),
-    mlp: norm(trace.at(`h.${layer}.mlp_out`, at)),
-  }));
-  const most = Math.max(...vectors.flatMap(({ heads, mlp }) => [heads, mlp]));
-  const rows = vectors.map(({ enters, heads, mlp }, layer) =>
-    box(
-      `Layer ${layer}`,
-      () => into(layer),
-      strip(enters, `the stream into layer ${layer}`),
-      meter("heads add", heads / most, figure(heads, 3)),
-      meter("MLP adds", mlp / most, figure(mlp, 3)),
-    ),
-  );
-  const answers = next
-    .slice(0, 5)
-    .map(([, piece, logprob]) => meter(shown(piece), Math.exp(logprob), percent(Math.exp(logprob))));
-  return [
-    `One token, “${shown(pieces[at])}”, goes from top to bottom: a list of ${vectors[0].enters.length} numbers, here as a strip of colours, to which every layer adds something. The bars say how much.`,
-    box("Enters: its embedding, and that of its position"),
-    ...rows,
-    box("Leaves: how likely each token is to come next", undefined, ...answers),
-  ];
+  const layers = Array.from({ length: config.n_layer }, (_, layer) => `h.${layer}`);
+  const last = { name: "ln_f", title: "Last LayerNorm", source: `h.${config.n_layer - 1}.resid_post` };
+  /** @type {Record<string, () => Level>} */
+  const parts = {
+    embed: () => embedding(scope),
+    ln_f: () => layerNorm(scope, last),
+    out: () => logits(scope),
+  };
+  return {
+    name: "The network",
+    needs: { points: layers.flatMap((layer) => [`${layer}.resid_pre`, `${layer}.attn_out`, `${layer}.mlp_out`]) },
+    inside: (step, name) => (step < config.n_layer ? layer(scope, step) : (parts[name]?.() ?? null)),
+    draw: (reading, open) => {
+      const vectors = layers.map((layer) => ({
+        enters: reading.at(`${layer}.resid_pre`, at),
+        heads: norm(reading.at(`${layer}.attn_out`, at)),
+        mlp: norm(reading.at(`${layer}.mlp_out`, at)),
+      }));
+      const most = Math.max(...vectors.flatMap(({ heads, mlp }) => [heads, mlp]));
+      const boxes = vectors.map(({ enters, heads, mlp }, layer) =>
+        door(
+          layer,
+          open,
+          `Layer ${layer}`,
+          strip(enters, `the stream into layer ${layer}`),
+          meter("heads add", heads / most, figure(heads, 3)),
+          meter("MLP adds", mlp / most, figure(mlp, 3)),
+        ),
+      );
+      const answers = next
+        .slice(0, 5)
+        .map(([, piece, logprob]) => meter(shown(piece), Math.exp(logprob), percent(Math.exp(logprob))));
+      return [
+        `One token, “${shown(pieces[at])}”, goes from top to bottom: a list of ${config.n_embd.toLocaleString("en")} numbers, here as a strip of colours, to which every layer adds something. The bars say how much. Every part can be opened.`,
+        door("embed", open, "Enters: its embedding, and that of its position"),
+        ...boxes,
+        door("ln_f", open, "The last LayerNorm brings it to one size"),
+        door("out", open, "Leaves: how likely each token is to come next", ...answers),
+      ];
+    },
+  };
 }
 
-/** @param {Sight} sight */
-function layer(sight) {
-  const { trace, pieces, way, heads, into } = sight;
-  const [layer] = way;
+/** @param {Scope} scope @param {number} layer @returns {Level} */
+function layer(scope, layer) {
+  const { config, pieces } = scope;
   const at = pieces.length - 1;
-  const looks = Array.from({ length: heads }, (_, head) => {
-    const weights = softmax(scores(sight, head));
-    const most = weights.indexOf(Math.max(...weights));
-    return box(
-      `Head ${head}`,
-      () => into(head),
-      meter(`looks at “${shown(pieces[most])}” (${most})`, weights[most], percent(weights[most])),
-    );
-  });
-  const point = (/** @type {string} */ name) => trace.at(`h.${layer}.${name}`, at);
-  return [
-    `In a layer the heads first fetch information from earlier tokens, then the MLP works on the token alone. Each adds its result to the stream.`,
-    box("The stream comes in", undefined, strip(point("resid_pre"), "the stream in")),
-    h("div", { class: "row" }, ...looks),
-    box(
-      `The heads add this, of length ${figure(norm(point("attn_out")), 3)}`,
-      undefined,
-      strip(point("attn_out"), "what the heads add"),
-    ),
-    box(
-      `The MLP adds this, of length ${figure(norm(point("mlp_out")), 3)}`,
-      undefined,
-      strip(point("mlp_out"), "what the MLP adds"),
-    ),
-  ];
-}
-
-/** @param {Sight} sight */
-function head(sight) {
-  const { pieces, way, into } = sight;
-  const all = scores(sight, way[1]);
-  const weights = softmax(all);
-  const most = Math.max(...weights);
-  const rows = pieces.map((piece, key) =>
-    box(
-      "",
-      () => into(key),
-      meter(`${key} ${shown(piece)}`, weights[key] / most, `score ${figure(all[key], 3)} → ${percent(weights[key])}`),
-    ),
-  );
-  return [
-    `“${shown(pieces[pieces.length - 1])}” compares its query with the key of every token so far. That gives scores; their exponentials, divided by the sum of all, are the attention.`,
-    ...rows,
-  ];
-}
-
-/** @param {Sight} sight */
-function score(sight) {
-  const { pieces, way, into } = sight;
-  const [query, key] = pair(sight);
-  const products = query.map((value, at) => value * key[at]);
-  const most = Math.max(...products.map(Math.abs)) || 1;
-  const sum = dot(query, key);
-  const rows = [...products].map((value, at) =>
-    box(
-      "",
-      () => into(at),
-      meter(
-        String(at),
-        Math.abs(value) / most,
-        `${figure(query[at], 3)} × ${figure(key[at], 3)} = ${figure(value, 3)}`,
-        value < 0,
-      ),
-    ),
-  );
-  return [
-    `A score: the query of “${shown(pieces[pieces.length - 1])}” times the key of “${shown(pieces[way[2]])}”, number by number. The products sum to ${figure(sum)}; divided by √${query.length} that is ${figure(sum / Math.sqrt(query.length))}.`,
-    box("The query", undefined, strip(query, "the query")),
-    box("The key", undefined, strip(key, "the key")),
-    ...rows,
-  ];
-}
-
-/** @param {Sight} sight */
-function product(sight) {
-  const [query, key] = pair(sight);
-  const at = sight.way[3];
-  const before = dot(query.subarray(0, at), key);
-  const value = query[at] * key[at];
-  const number = (/** @type {number} */ value) => figure(value, 6);
-  return [
-    "Nearly all that the network does is this: it multiplies two numbers, and adds the product to a sum.",
-    h(
-      "p",
-      { class: "sum" },
-      `${number(before)} + ${number(query[at])} × ${number(key[at])} = `,
-      h("b", {}, number(before + value)),
-    ),
-    `It is multiplication ${at + 1} of ${query.length} for this score. For every new token the whole network makes about as many of them as it has weights.`,
-  ];
-}
-
-/** The scores of the token's query with all keys, in one head. @param {Sight} sight @param {number} head */
-function scores({ trace, pieces, way }, head) {
-  const query = trace.at(`h.${way[0]}.q`, pieces.length - 1, head);
-  return pieces.map((_, key) => dot(query, trace.at(`h.${way[0]}.k`, key, head)) / Math.sqrt(query.length));
-}
-
-/** The query and the key that are looked at. @param {Sight} sight */
-function pair({ trace, pieces, way: [layer, head, key] }) {
-  return [trace.at(`h.${layer}.q`, pieces.length - 1, head), trace.at(`h.${layer}.k`, key, head)];
-}
-
-/** A part; a button where one can go in. @param {string} title @param {(() => void) | undefined} [onclick] @param {...HTMLElement} inside */
-function box(title, onclick, ...inside) {
-  const name = title ? h("span", { class: "name" }, title) : null;
-  return onclick
-    ? h("button", { type: "button", class: "box", onclick }, name, ...inside)
-    : h("div", { class: "box" }, name, ...inside);
-}
-
-/** @param {string} name @param {number} share @param {string} said @param {boolean} [below] */
-function meter(name, share, said, below = false) {
-  const bar = h("i", { class: below ? "below" : "", style: { width: `${100 * share}%` } });
-  return h("span", { class: "meter" }, h("span", {}, name), h("s", {}, bar), h("b", {}, said));
+  const name = (/** @type {string} */ point) => `h.${layer}.${point}`;
+  /** @type {Record<string, () => Level>} */
+  const parts = {
+    ln_1: () => layerNorm(scope, { name: name("ln_1"), title: "LayerNorm 1", source: name("resid_pre") }),
+    ln_2: () => layerNorm(scope, { name: name("ln_2"), title: "LayerNorm 2", source: name("resid_mid") }),
+    mlp: () => mlp(scope, layer),
+  };
+  const added = ["resid_pre", "attn_out", "mlp_out", "resid_post"];
+  return {
+    name: `Layer ${layer}`,
+    needs: { points: [...added.map(name), ...attentionNeeds(layer).points] },
+    inside: (step, part) => (step < config.n_head ? head(scope, layer, step) : (parts[part]?.() ?? null)),
+    draw: (reading, open) => {
+      const [enters, attention, mlp, leaves] = added.map((point) => reading.at(name(point), at));
+      const looks = Array.from({ length: config.n_head }, (_, head) => {
+        const weights = softmax(scores(reading, scope, layer, head));
+        const most = weights.indexOf(Math.max(...weights));
+        const said = `looks at “${shown(pieces[most])}” (${most})`;
+        return door(head, open, `Head ${head}`, meter(said, weights[most], percent(weights[most])));
+      });
+      return [
+        `In a layer the heads first fetch information from earlier tokens, then the MLP works on the token alone. Each adds its result to the stream.`,
+        box("The stream comes in", strip(enters, "the stream in")),
+        door("ln_1", open, "LayerNorm, before the heads"),
+        h("div", { class: "row" }, ...looks),
+        box(`The heads add this, of length ${figure(norm(attention), 3)}`, strip(attention, "what the heads add")),
+        door("ln_2", open, "LayerNorm, before the MLP"),
+        door("mlp", open, `The MLP adds this, of length ${figure(norm(mlp), 3)}`, strip(mlp, "what the MLP adds")),
+        box("The stream goes on", strip(leaves, "the stream out")),
+      ];
+    },
+  };
 }

@@ -7,10 +7,16 @@ import { Tree } from "./branches.js";
 /** @typedef {"text" | "done" | "settings" | "changes" | "place"} What a token more, or all of them */
 
 /**
- * @typedef {object} Shape
- * @property {string} model
- * @property {{n_layer: number, n_head: number, n_embd: number, vocab_size: number, block_size: number}} config
+ * @typedef {object} Config
+ * @property {number} n_layer
+ * @property {number} n_head
+ * @property {number} n_embd
+ * @property {number | null} n_inner units of an MLP; null is four times n_embd
+ * @property {number} vocab_size
+ * @property {number} block_size
+ * @property {number} layer_norm_epsilon
  */
+/** @typedef {{model: string, config: Config}} Shape */
 
 export class Session {
   /** @param {Shape[]} models */

@@ -19,14 +19,6 @@ export class TraceFile {
       this.arrays.set(name, { shape, values: new Float32Array(bytes.slice(start, end)) });
     }
   }
-
-  /** The numbers at one position, of one head where there are heads. @param {string} name @param {number} position @param {number} [head] */
-  at(name, position, head = 0) {
-    const { shape, values } = /** @type {Numbers} */ (this.arrays.get(name));
-    const [tokens, width] = shape.slice(-2);
-    const start = (head * tokens + position) * width;
-    return values.subarray(start, start + width);
-  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { Alternatives } from "./alternatives.js";
 import { BranchList } from "./branch_list.js";
 import { count, drawSliders } from "./sliders.js";
 import { paintSurprise, surpriseLegend } from "./surprise.js";
+import { chosenFile, openTree, saveTree } from "./tree_file.js";
 
 const WELCOME =
   "Press Write and watch the network choose one token after the other. Then point at a token to see what else it might have said. New to this? Take the tour, above.";
@@ -45,11 +46,8 @@ export class Write {
       writer.take(place, alternative);
     });
     this.branches = new BranchList(session, (branch) => {
-      writer.stop();
-      if (session.tree) session.tree.current = branch;
       this.release();
-      session.tell("text");
-      session.tell("done");
+      writer.look(branch);
     });
     this.legend = new Legend();
     this.paper = h("div", { class: "paper" });
@@ -94,6 +92,8 @@ export class Write {
     ];
     const away = takeAway({
       CSV: ["Save the tokens and what else was expected as CSV", () => save("written", "csv", csv(this.rows()))],
+      "Save tree": ["Save tree: all branches as a file, to be opened here again", () => saveTree(session)],
+      "Open tree": ["Open tree: all branches of a file that was saved here", () => this.openSaved()],
     });
     return h(
       "div",
@@ -117,6 +117,14 @@ export class Write {
   begin() {
     this.release();
     return this.writer.begin(this.prompt?.value ?? "");
+  }
+
+  /** All branches of a file, in place of what is there. */
+  async openSaved() {
+    const file = await chosenFile();
+    this.release();
+    await this.writer.run(() => openTree(this.session, file));
+    if (this.prompt) this.prompt.value = this.session.prompt;
   }
 
   release() {

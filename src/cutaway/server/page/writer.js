@@ -2,7 +2,7 @@
 // Has the network write on, token by token, until it has written enough or is stopped.
 
 import { fault, follow } from "./server.js";
-import { read } from "./link.js";
+import { learn, read } from "./link.js";
 import { Tree } from "./branches.js";
 
 export class Writer {
@@ -41,10 +41,19 @@ export class Writer {
     const tree = /** @type {Tree} */ (this.session.tree);
     this.stop();
     if (place >= this.session.shape.config.block_size) return this.goOn();
-    const isNew = tree.take(place, alternative);
+    if (!tree.take(place, alternative)) return this.look(tree.current);
     this.session.tell("text");
-    if (isNew) await this.goOn();
-    else this.session.tell("done");
+    await this.goOn();
+  }
+
+  /** A branch that was written before. @param {import("./branches.js").Branch} branch */
+  async look(branch) {
+    const tree = /** @type {Tree} */ (this.session.tree);
+    this.stop();
+    tree.current = branch;
+    if (branch.unread) return this.run((signal) => learn(this.session, tree, signal));
+    this.session.tell("text");
+    this.session.tell("done");
   }
 
   stop() {
