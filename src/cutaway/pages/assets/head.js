@@ -15,7 +15,7 @@ import { frame, readout, takeAway, zoomButtons } from "./toolbar.js";
 const LISTED = 8;
 const BRIGHTEST = 0.995;
 /** Steps of the colour behind a token: few enough that most tokens keep theirs when the pointer moves. */
-const SHADES = 24;
+export const SHADES = 24;
 
 export class HeadScreen {
   /** @param {import("./packed.js").View} view @param {HTMLElement} back what leads back to all heads */
@@ -268,7 +268,7 @@ export class HeadScreen {
 }
 
 /** One of the page's colours, from barely to fully there. @param {string} name */
-function shadesOf(name) {
+export function shadesOf(name) {
   const solid = pageColour(name);
   return Array.from({ length: SHADES + 1 }, (_, step) =>
     solid.replace("rgb(", "rgba(").replace(")", `, ${((0.8 * step) / SHADES).toFixed(2)})`),

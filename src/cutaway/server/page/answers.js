@@ -20,7 +20,7 @@ const MOST_KEPT = 12;
 const known = new Map();
 
 /** @param {Question} question @returns {Promise<Record<string, any>[]>} */
-function answer({ name, ...body }) {
+export function answer({ name, ...body }) {
   const asked = JSON.stringify([name, body]);
   const before = known.get(asked) ?? ask(`/inside/views/${name}`, body).then(({ views }) => views);
   known.delete(asked);
@@ -59,13 +59,8 @@ export class Answers {
     const busy = h("p", { class: "busy", role: "status" }, "The network is reading…");
     this.element.prepend(busy);
     try {
-      const views = await answer(question);
-      if (signal.aborted) return;
-      const titled = views.length > 1;
-      const sections = views.map(({ title }) => h("div", {}, titled ? h("h2", {}, title) : null));
-      this.element.replaceChildren(...sections);
-      await Promise.all(views.map((view, at) => draw(this.view(view, signal), sections[at])));
-      this.element.dataset.ready = question.name;
+      await this.fill(question, signal);
+      if (!signal.aborted) this.element.dataset.ready = question.name;
     } catch (error) {
       if (signal.aborted) return;
       this.asked = "";
@@ -74,6 +69,16 @@ export class Answers {
       busy.remove();
       if (!signal.aborted) this.element.removeAttribute("aria-busy");
     }
+  }
+
+  /** Put the answer in place of what is there. @param {Question} question @param {AbortSignal} signal */
+  async fill(question, signal) {
+    const views = await answer(question);
+    if (signal.aborted) return;
+    const titled = views.length > 1;
+    const sections = views.map(({ title }) => h("div", {}, titled ? h("h2", {}, title) : null));
+    this.element.replaceChildren(...sections);
+    await Promise.all(views.map((view, at) => draw(this.view(view, signal), sections[at])));
   }
 
   /** Show words instead. @param {string} words */

@@ -1,0 +1,141 @@
+// @ts-check
+// Attention row by row, up to the step that one is at: all heads small, and one head larger.
+//
+// Every picture is painted once and whole; a step only moves where it is covered, so that a thousand of them in a row
+// cost next to nothing.
+
+import { eachFrame, h, sized } from "./views/elements.js";
+import { raster } from "./views/cells.js";
+import { BLANK, colourMap, indexAt, pageColour } from "./views/colour.js";
+import { Thumbnails } from "./views/thumbnails.js";
+
+/** @typedef {import("./views/thumbnails.js").Head} Head */
+
+/** All heads, each covered below the newest row. */
+export class SmallHeads {
+  /**
+   * @param {import("./generation.js").Generation} generation
+   * @param {{onHover: (head: Head) => void, onLeave: () => void, onChoose: (head: Head) => void}} options
+   */
+  constructor({ heads, thumbnails, length }, { onHover, onLeave, onChoose }) {
+    this.small = new Thumbnails(heads, thumbnails, { onHover: (head) => head && onHover(head), onChoose });
+    this.length = length;
+    this.step = 0;
+    this.cover = h("canvas");
+    this.size = { width: 0, height: 0 };
+    this.element = this.small.element;
+    this.small.overlay.before(this.cover);
+    // After that of the thumbnails, so that they know their places by then.
+    new ResizeObserver(() => this.measure()).observe(this.element);
+    this.element.addEventListener("pointerleave", onLeave);
+  }
+
+  measure() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    this.size = { width, height };
+    this.draw();
+  }
+
+  /** The colours have changed. */
+  repaint() {
+    this.small.draw();
+    this.draw();
+  }
+
+  /** @param {number} step */
+  show(step) {
+    const before = this.edge();
+    this.step = step;
+    if (this.edge() !== before) this.draw();
+  }
+
+  /** Where the rows end that have been read, in pixels from the top of each picture. */
+  edge() {
+    return Math.round(((this.step + 1) / this.length) * this.pictured());
+  }
+
+  /** How large each picture is. */
+  pictured() {
+    return this.small.cell - (this.size.width / this.small.columns.length > 40 ? 4 : 2);
+  }
+
+  draw() {
+    if (!this.size.width) return;
+    const context = sized(this.cover, this.size.width, this.size.height);
+    const [edge, whole] = [this.edge(), this.pictured()];
+    const [paper, line] = [pageColour("--panel"), pageColour("--cursor")];
+    for (const head of this.small.heads) {
+      const { x, y } = this.small.place(head);
+      context.fillStyle = paper;
+      context.fillRect(x, y + edge, whole, whole - edge);
+      context.fillStyle = line;
+      context.fillRect(x, y + edge - 1, whole, 1);
+    }
+  }
+}
+
+/** One head, cut off below the newest row. */
+export class LargeHead {
+  /**
+   * @param {number} length
+   * @param {{onHover: (query: number, key: number) => void, onLeave: () => void, onChoose: (query: number) => void}} options
+   */
+  constructor(length, { onHover, onLeave, onChoose }) {
+    this.length = length;
+    this.step = 0;
+    this.canvas = h("canvas", { role: "img" });
+    this.line = h("i");
+    this.element = h("div", { class: "large-head" }, this.canvas, this.line);
+    /** @type {{pattern: import("./generation.js").Pattern, head: Head} | null} */
+    this.shown = null;
+    new ResizeObserver(() => this.draw()).observe(this.element);
+    const hover = eachFrame((/** @type {{query: number, key: number}} */ { query, key }) => onHover(query, key));
+    this.element.addEventListener("pointermove", (event) => {
+      const { query, key } = this.hit(event);
+      if (key <= query && query <= this.step) hover({ query, key });
+    });
+    this.element.addEventListener("pointerleave", onLeave);
+    this.element.addEventListener("click", (event) => onChoose(this.hit(event).query));
+  }
+
+  /** @param {MouseEvent} event */
+  hit(event) {
+    const { left, top, width, height } = this.element.getBoundingClientRect();
+    const place = (/** @type {number} */ share) =>
+      Math.min(this.length - 1, Math.max(0, Math.floor(share * this.length)));
+    return { query: place((event.clientY - top) / height), key: place((event.clientX - left) / width) };
+  }
+
+  /** @param {import("./generation.js").Pattern} pattern @param {Head} head */
+  paint(pattern, head) {
+    this.shown = { pattern, head };
+    this.canvas.setAttribute("aria-label", `Attention of layer ${head.layer}, head ${head.head}, row by row`);
+    this.draw();
+  }
+
+  draw() {
+    const width = this.element.clientWidth;
+    if (!width || !this.shown) return;
+    const { length } = this;
+    const { pattern, head } = this.shown;
+    const brightest = pattern.top * Math.sqrt(head.brightest) || 1;
+    const index = new Uint8Array(length * length).fill(BLANK);
+    for (let query = 0, at = 0; query < length; query++) {
+      for (let key = 0; key <= query; key++, at++)
+        index[query * length + key] = indexAt(pattern.levels[at] / brightest);
+    }
+    const all = { cells: { first: 0, last: length }, size: width / length };
+    const context = sized(this.canvas, width, width);
+    const pixels = raster(index, length, all, all, colourMap("viridis"));
+    context.imageSmoothingEnabled = false;
+    context.drawImage(pixels, 0, 0, width, width);
+  }
+
+  /** @param {number} step */
+  show(step) {
+    this.step = step;
+    const read = (100 * (step + 1)) / this.length;
+    this.canvas.style.clipPath = `inset(0 0 ${(100 - read).toFixed(2)}% 0)`;
+    this.line.style.top = `${read.toFixed(2)}%`;
+  }
+}
