@@ -1,6 +1,7 @@
 """The live page in a real browser: it writes, branches, sees, changes, compares, and finds its way back."""
 
 import re
+from contextlib import contextmanager
 from urllib.parse import parse_qsl
 
 import pytest
@@ -18,29 +19,31 @@ SEE = ["text", "attention", "lens", "attribution", "tokens", "positions"]
 SHORT = "#max_tokens=12&prompt=Once+upon+a+time"
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def launched():
+    """A browser."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def server():
-    """The bundled model, and beside it a tiny one."""
+@contextmanager
+def fable_server():
+    """The address of a server of the bundled model, and beside it a tiny one."""
     fable = ServedModel.start("fable", load_generator("fable"), lambda: load("fable"))
     with client_of(fable, served()[0]) as client:
         yield str(client.base_url)
 
 
-@pytest.fixture
-def visit(browser, server):
+@contextmanager
+def visiting(browser, server):
     """Opens the page and hands it out; afterwards nothing may have complained, nor anybody else been asked."""
     faults, requests, contexts = [], [], []
 
-    def open_page(fragment=SHORT, *, url=server, width=1280, scheme="light", ready="body[data-ready]"):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    def open_page(fragment=SHORT, *, url=server, width=1280, scheme="light", motion=None, ready="body[data-ready]"):
+        size = {"width": width, "height": 800}
+        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion=motion)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
@@ -57,6 +60,24 @@ def visit(browser, server):
         context.close()
     assert not faults
     assert all(re.match(r"http://127\.0\.0\.1:\d+/|blob:", request.url) for request in requests)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server():
+    with fable_server() as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser, server):
+    with visiting(browser, server) as open_page:
+        yield open_page
 
 
 def settled(page):
@@ -392,7 +413,7 @@ def test_nothing_is_wider_than_a_phone(visit, scheme):
     for ready in ("", "0", "0.0", "0.0.0"):
         page.wait_for_selector(f".network[data-ready='{ready}']")
         assert page.evaluate(fits), ready
-        page.locator(".network button.box").first.click()
+        page.locator(".network [data-step='0']").first.click()
     open_view(page, "compare")
     page.wait_for_selector("[aria-label='Side B'] [data-ready]")
     assert page.evaluate(fits)
@@ -428,7 +449,9 @@ def test_one_multiplication_is_that_of_the_network(visit):
     token, layer, head, key, channel = len(seen.ids) - 1, 1, 2, 3, 4
     open_view(page, "zoom")
     for step, ready in ((layer, "1"), (head, "1.2"), (key, "1.2.3"), (channel, "1.2.3.4")):
-        page.locator(".network button.box").nth(step).click()
+        for more in page.locator(".network .more").all():
+            more.click()
+        page.click(f".network [data-step='{step}']")
         page.wait_for_selector(f".network[data-ready='{ready}']")
         if ready == "1.2":
             shown = page.locator(".network .box b").nth(key).inner_text()

@@ -25,10 +25,11 @@ MAX_VECTORS = 256
 
 
 class VectorsRequest(BaseModel):
-    """Vectors as one would write them: `h.0.ln_1.bias`, the row `h.0.mlp.c_fc.weight[17]`, the column
-    `h.0.mlp.c_proj.weight[:,17]`, and how long each column is, `|h.0.mlp.c_proj.weight[:,*]|`.
+    """Vectors, as one would write them.
 
-    Weights have the checkpoint's names; those of linear maps are (out, in).
+    `h.0.ln_1.bias` is one already, `h.0.mlp.c_fc.weight[17]` a row, `h.0.mlp.c_proj.weight[:,17]` a column, and
+    `|h.0.mlp.c_proj.weight[:,*]|` says how long each column is. Weights have the checkpoint's names; those of linear
+    maps are (out, in).
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)

@@ -48,18 +48,13 @@ export class Player extends Answers {
     this.text = h("div");
     this.heads = h("div");
     this.large = h("div");
-    this.which = h("h3");
-    const bars = h("div", { class: "rankings" }, this.expected.element, this.looksAt.element);
+    this.which = h("h2");
+    const bars = h("div", { class: "rankings" }, this.looksAt.element, this.expected.element);
+    const hint = h("p", { class: "note" }, "All heads: point at one to see it, click to keep it.");
     this.screen = frame(
       [this.playback.element],
-      [this.text, bars],
-      [
-        this.said,
-        this.which,
-        this.large,
-        h("h3", {}, "All heads: point at one to see it, click to keep it"),
-        this.heads,
-      ],
+      [this.said, this.text, bars, this.which, this.large],
+      [hint, this.heads],
     );
     document.addEventListener("keydown", (event) => this.key(event));
     onThemeChange(() => this.repaint());
@@ -129,7 +124,7 @@ export class Player extends Answers {
   /** @param {Head} head @param {import("./generation.js").Pattern} pattern */
   see(head, pattern) {
     [this.head, this.pattern] = [head, pattern];
-    this.which.textContent = `Layer ${head.layer}, head ${head.head}: every row a token, every column what it looks at`;
+    this.which.textContent = `Layer ${head.layer}, head ${head.head}`;
     this.small?.small.choose(head);
     this.picture?.paint(pattern, head);
     this.step(this.playback.at);

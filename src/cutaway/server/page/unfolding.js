@@ -67,7 +67,8 @@ export class SmallHeads {
     for (const head of this.small.heads) {
       const { x, y } = this.small.place(head);
       context.fillStyle = paper;
-      context.fillRect(x, y + edge, whole, whole - edge);
+      // A hair more on each side, for the pictures lie between the pixels.
+      context.fillRect(x - 0.5, y + edge, whole + 1, whole - edge + 0.5);
       context.fillStyle = line;
       context.fillRect(x, y + edge - 1, whole, 1);
     }
