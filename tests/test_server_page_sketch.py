@@ -73,7 +73,7 @@ DAMAGED = {
 def test_what_is_no_tree_is_told(laid_out):  # noqa: F811
     script = (
         'import { checked, unpack } from "./sketch.js";'
-        "const told = (work) => { try { work(); } catch ({ name, message }) { return `${name}: ${message}`; } return ''; };"
+        "const told = (work) => { try { work(); } catch (e) { return `${e.name}: ${e.message}`; } return ''; };"
         "const config = { vocab_size: 50, block_size: 8 };"
         f"const trees = {json.dumps(list(DAMAGED.values()))}.map((one) => told(() => checked(one, config)));"
         "const texts = ['', '!', 'A', 'Baé', '-AAAA', 'P~~', 'BAA', 'P____']"

@@ -30,8 +30,8 @@ export class BarList {
     this.rows.forEach(({ row, bar, name, said }, at) => {
       const shown = bars[at];
       row.hidden = !shown;
+      row.classList.toggle("true", shown?.chosen === true);
       if (!shown) return;
-      row.classList.toggle("true", shown.chosen === true);
       bar.style.width = `${(100 * shown.share).toFixed(1)}%`;
       name.textContent = shown.name;
       said.textContent = shown.said;

@@ -58,6 +58,7 @@ export class Write {
     session.on("done", () => this.settle());
     onThemeChange(() => this.colour());
     this.update();
+    this.branches.fill();
   }
 
   assemble() {
