@@ -7,7 +7,6 @@ import { ask } from "./server.js";
 
 /** @typedef {import("./views/thumbnails.js").Head} Head */
 /** @typedef {import("./branches.js").Token} Token */
-/** @typedef {import("./branches.js").Alternative} Alternative */
 
 /** Tokens expected next that are shown. */
 export const LISTED = 8;
@@ -56,7 +55,7 @@ export class Generation {
 
   /**
    * @param {import("./views/packed.js").View} view @param {Head[]} heads @param {Uint8Array} thumbnails
-   * @param {{tokens: Token[], next: Alternative[]}} read
+   * @param {{tokens: Token[], next: import("./branches.js").Alternative[]}} read
    */
   constructor(view, heads, thumbnails, { tokens, next }) {
     this.view = view;
@@ -82,11 +81,6 @@ export class Generation {
     this.patterns.set(head, found);
     for (const old of [...this.patterns.keys()].slice(0, -MOST_KEPT)) this.patterns.delete(old);
     return found;
-  }
-
-  /** What was expected after a step's token, the likeliest first. @param {number} step @returns {Alternative[]} */
-  expected(step) {
-    return step + 1 < this.length ? this.tokens[step + 1].top : this.next;
   }
 
   /** The head that looks least at the first token, where most of them rest: there is most to see in it. @returns {Head} */

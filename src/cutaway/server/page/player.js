@@ -9,9 +9,9 @@ import { TokenText } from "./views/tokens.js";
 import { frame, readout } from "./views/toolbar.js";
 import { shown } from "./alternatives.js";
 import { Answers } from "./answers.js";
-import { BarList } from "./bar_list.js";
-import { Generation, LISTED } from "./generation.js";
+import { Generation } from "./generation.js";
 import { Playback } from "./playback.js";
+import { StepBars } from "./step_bars.js";
 import { LargeHead, SmallHeads } from "./unfolding.js";
 
 /** @typedef {import("./views/thumbnails.js").Head} Head */
@@ -42,20 +42,15 @@ export class Player extends Answers {
     this.said = readout("");
     const point = eachFrame((/** @type {number | null} */ token) => this.point(token));
     const again = eachFrame((/** @type {number | null} */ id) => this.again(id));
-    this.looksAt = new BarList("Looks most at", LISTED, point);
-    this.expected = new BarList("Expected next", LISTED + 1, again);
+    this.bars = new StepBars(point, again);
     this.onPoint = point;
     this.text = h("div");
     this.heads = h("div");
     this.large = h("div");
     this.which = h("h2");
-    const bars = h("div", { class: "rankings" }, this.looksAt.element, this.expected.element);
     const hint = h("p", { class: "note" }, "All heads: point at one to see it, click to keep it.");
-    this.screen = frame(
-      [this.playback.element],
-      [this.said, this.text, bars, this.which, this.large],
-      [hint, this.heads],
-    );
+    const seen = [this.said, this.text, this.bars.element, this.large];
+    this.screen = frame([this.which, this.playback.element], seen, [hint, this.heads]);
     document.addEventListener("keydown", (event) => this.key(event));
     onThemeChange(() => this.repaint());
   }
@@ -151,7 +146,7 @@ export class Player extends Answers {
     words.reveal(step);
     this.small?.show(step);
     this.picture?.show(step);
-    this.rank(step, row, generation);
+    this.bars.show(generation, step, row);
     const { piece } = generation.tokens[step];
     this.playback.slider.setAttribute("aria-valuetext", `${step + 1}: ${shown(piece)}`);
     this.speak();
@@ -172,34 +167,6 @@ export class Player extends Answers {
     this.words?.paint((token) => shades[Math.round((SHADES * (row[token] ?? 0)) / most)] ?? "");
   }
 
-  /** @param {number} step @param {Float32Array} row @param {Generation} generation */
-  rank(step, row, generation) {
-    const { tokens } = generation;
-    const order = Array.from(row.keys()).sort((a, b) => row[b] - row[a]);
-    const most = row[order[0]] || 1;
-    this.looksAt.show(
-      order.slice(0, LISTED).map((at) => ({
-        name: `${shown(tokens[at].piece)} (${at})`,
-        share: row[at] / most,
-        said: percent(row[at]),
-        at,
-      })),
-    );
-    const next = tokens[step + 1];
-    const likely = [...generation.expected(step)];
-    if (next?.logprob != null && !likely.some(([token]) => token === next.token))
-      likely.push([next.token, next.piece, next.logprob]);
-    this.expected.show(
-      likely.map(([token, piece, logprob]) => ({
-        name: shown(piece),
-        share: Math.exp(logprob),
-        said: percent(Math.exp(logprob)),
-        at: token,
-        chosen: token === next?.token,
-      })),
-    );
-  }
-
   /** What the newest token looks at, and what came next. */
   speak() {
     const { generation, playback } = this;
@@ -217,7 +184,7 @@ export class Player extends Answers {
     this.words?.mark("query", at);
     const seen = token !== null && token <= at ? token : null;
     this.words?.mark("target", seen);
-    this.looksAt.mark(seen);
+    this.bars.mark(seen);
     if (seen === null) return this.speak();
     this.cell(at, seen);
   }
