@@ -270,9 +270,8 @@ def test_a_change_that_breaks_a_sum_is_named(visit):
     assert "A change of yours makes" not in zoomed(page, "0.mlp.out.5")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_steps_and_zoom_fit_a_phone(visit, scheme):
-    page = steps(visit(START, width=360, scheme=scheme))
+def test_steps_and_zoom_fit_a_phone(visit):
+    page = steps(visit(START, width=360))
     fits = "document.documentElement.scrollWidth <= 360"
     assert page.evaluate(fits)
     for way in (

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -64,7 +65,7 @@ def vector(gpt: LanguageModel, asked: str) -> Tensor:
     Raises: InspectionError for a name that means nothing, a place outside, or a whole matrix.
     """
     if lengths := LENGTHS.fullmatch(asked):
-        return matrix(gpt, lengths["name"]).norm(dim=0)
+        return torch.linalg.vector_norm(matrix(gpt, lengths["name"]), dim=0)
     found = ASKED.fullmatch(asked)
     if not found:
         raise InspectionError(f"{asked!r} names no vector; write name, name[row], name[:,column] or |name[:,*]|")

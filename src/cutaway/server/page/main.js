@@ -11,6 +11,7 @@ import { ask, fault, Refusal } from "./server.js";
 import { Change } from "./change.js";
 import { Compare } from "./compare.js";
 import { follow, toLink } from "./link.js";
+import { PLAYBACK_KEYS } from "./playback.js";
 import { See } from "./see.js";
 import { Session } from "./session.js";
 import { Tour } from "./tour.js";
@@ -18,7 +19,7 @@ import { Write } from "./write.js";
 import { Writer } from "./writer.js";
 import { Zoom } from "./zoom.js";
 
-const KEYS = [["Ctrl Enter", "write, in the prompt"], ...VIEW_KEYS, ...ATTENTION_KEYS];
+const KEYS = [["Ctrl Enter", "write, in the prompt"], ...VIEW_KEYS, ...ATTENTION_KEYS, ...PLAYBACK_KEYS];
 const NOTE = "The page talks to the server that it came from, and to nobody else.";
 
 /** The models, as soon as they are there. @returns {Promise<import("./session.js").Shape[]>} */

@@ -5,6 +5,10 @@ import { choice, eachFrame, h } from "./views/elements.js";
 import { button } from "./views/toolbar.js";
 
 const SPEEDS = { 1: "1 token a second", 2: "2 a second", 5: "5 a second", 15: "15 a second", 60: "60 a second" };
+export const PLAYBACK_KEYS = [
+  ["Space", "step by step: play and pause"],
+  ["← → Home End", "step by step: back, on, first and last"],
+];
 /** Who asked their system for less motion begins slowly. */
 const CALM = "(prefers-reduced-motion: reduce)";
 

@@ -207,7 +207,9 @@ export class Player extends Answers {
   /** The address remembers where one has come to rest. */
   rest() {
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.session.keep({ step: String(this.playback.at) }), REST_MS);
+    this.resting = setTimeout(() => {
+      if (this.screen.isConnected) this.session.keep({ step: String(this.playback.at) });
+    }, REST_MS);
   }
 
   /** @param {KeyboardEvent} event */
