@@ -58,7 +58,7 @@ def steps(page):
 
 def go(page, step):
     page.get_by_label("Step", exact=True).fill(str(step))
-    sync_api.expect(page.locator(".playback output")).to_have_text(re.compile(rf"^{step + 1} of"))
+    sync_api.expect(page.locator(".playback .count")).to_have_text(re.compile(rf"^{step + 1} of"))
 
 
 def bars(page, title):
@@ -106,7 +106,7 @@ def test_each_step_shows_what_its_token_looks_at_and_what_came_next(visit, fable
 
 def test_it_plays_by_itself_and_stops(visit):
     page = steps(visit(START))
-    at = page.locator(".playback output")
+    at = page.locator(".playback .count")
     assert at.inner_text().startswith("4 of")
     page.get_by_label("Speed").select_option("15")
     page.locator(".player .tokens").focus()
@@ -163,7 +163,7 @@ def test_tokens_bars_cells_and_heads_are_linked(visit):
     page.wait_for_url(re.compile(r"step=12\b"))
     again = visit(f"#{page.url.partition('#')[2]}")
     again.wait_for_selector("#see-steps [data-ready=steps]")
-    assert again.locator(".playback output").inner_text().startswith("13 of")
+    assert again.locator(".playback .count").inner_text().startswith("13 of")
     assert again.locator(".player h2").inner_text() == "Layer 3, head 2"
 
 

@@ -65,7 +65,8 @@ def vector(gpt: LanguageModel, asked: str) -> Tensor:
     Raises: InspectionError for a name that means nothing, a place outside, or a whole matrix.
     """
     if lengths := LENGTHS.fullmatch(asked):
-        return torch.linalg.vector_norm(matrix(gpt, lengths["name"]), dim=0)
+        each: Tensor = torch.linalg.vector_norm(matrix(gpt, lengths["name"]), dim=0)
+        return each
     found = ASKED.fullmatch(asked)
     if not found:
         raise InspectionError(f"{asked!r} names no vector; write name, name[row], name[:,column] or |name[:,*]|")

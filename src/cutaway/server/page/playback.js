@@ -37,7 +37,7 @@ export class Playback {
     this.start.className = "main";
     const back = button("←", "Previous step (←)", () => this.go(this.at - 1));
     const on = button("→", "Next step (→)", () => this.go(this.at + 1));
-    this.count = h("output", { class: "note" });
+    this.count = h("span", { class: "note count" });
     this.element = h(
       "div",
       { class: "playback", role: "group", "aria-label": "Steps" },
