@@ -316,8 +316,11 @@ def test_a_link_brings_the_whole_tree_back(visit):
     texts = branched(page)
     page.locator(".branches button").nth(1).click()
     settled(page)
+    page.click(".paper [data-token='8']")
     names = listed(page)
     again = visit(f"#{page.url.partition('#')[2]}")
+    assert again.locator(".alternatives-here h2").inner_text() == page.locator(".alternatives-here h2").inner_text()
+    assert again.locator(".paper .query").get_attribute("data-token") == "8"
     assert "tree=" in page.url
     assert "text=" not in page.url
     assert listed(again) == names

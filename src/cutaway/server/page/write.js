@@ -59,6 +59,7 @@ export class Write {
     onThemeChange(() => this.colour());
     this.update();
     this.branches.fill();
+    if (session.place.at in this.told) this.pin(Number(session.place.at), true);
   }
 
   assemble() {
@@ -130,6 +131,7 @@ export class Write {
 
   release() {
     [this.chosen, this.pinned] = [null, false];
+    delete this.session.place.at;
     this.words?.mark("query", null);
   }
 
@@ -175,8 +177,7 @@ export class Write {
       onHover: eachFrame((token) => !this.pinned && token !== null && this.choose(token)),
       onChoose: (token) => {
         if (token === null) return;
-        this.pinned = !(this.pinned && token === this.chosen);
-        this.choose(token);
+        this.pin(token, !(this.pinned && token === this.chosen));
         if (matchMedia(NARROW).matches) this.alternatives.element.scrollIntoView({ block: "nearest" });
       },
     });
@@ -206,14 +207,22 @@ export class Write {
     this.alternatives.show(token);
   }
 
+  /** Keep a token, in the address too, or let go of it. @param {number} token @param {boolean} pinned */
+  pin(token, pinned) {
+    this.pinned = pinned;
+    this.session.keep({ at: pinned ? String(token) : null });
+    this.choose(token);
+  }
+
   /** @param {KeyboardEvent} event */
   key(event) {
     if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     const last = this.told.length - 1;
     if (event.key === "Escape") {
       this.release();
+      this.session.keep({ at: null });
       this.alternatives.show(null);
-    } else if (event.key === "Enter" && this.chosen !== null) this.pinned = !this.pinned;
+    } else if (event.key === "Enter" && this.chosen !== null) this.pin(this.chosen, !this.pinned);
     else if (event.key in STEPS) {
       this.choose(Math.min(Math.max((this.chosen ?? last + 1) + STEPS[event.key], 0), last));
       this.words?.reveal(this.chosen ?? 0);
