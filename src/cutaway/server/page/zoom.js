@@ -4,6 +4,7 @@
 import { h } from "./views/elements.js";
 import { onThemeChange } from "./views/colour.js";
 import { LEVELS, NAMES } from "./levels.js";
+import { takeLevelAway } from "./level_file.js";
 import { picker } from "./picker.js";
 import { fault } from "./server.js";
 import { traceOf } from "./trace_file.js";
@@ -25,7 +26,8 @@ export class Zoom {
     this.path = h("nav", { class: "way", "aria-label": "How near" });
     this.picture = h("div", { class: "network" });
     const lead = "Follow one token through the network: open a layer, a head, a score, down to a single multiplication.";
-    this.element = h("div", { class: "zoom" }, h("p", { class: "lead" }, lead), this.pick, this.path, this.picture);
+    const bar = h("div", { class: "toolbar" }, this.path, takeLevelAway(this));
+    this.element = h("div", { class: "zoom" }, h("p", { class: "lead" }, lead), this.pick, bar, this.picture);
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.go(this.way.slice(0, -1)));
     session.on("done", () => this.renew());
     session.on("changes", () => this.renew());
