@@ -276,6 +276,31 @@ def test_the_document_of_the_api_names_every_path_and_error(client):
     assert {"400", "401", "413", "429", "503"} <= answers.keys()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "/v1/completions", {"prompt": "x", "max_tokens": 1}),
+        ("post", "/v1/completions", {"prompt": "x", "max_tokens": 1, "stream": True}),
+        ("post", "/inside/continue", {"prompt": "x", "max_tokens": 1}),
+        ("post", "/inside/trace", {"prompt": "x", "names": ["embed"]}),
+        ("post", "/inside/read", {"prompt": "x"}),
+        ("get", "/metrics", None),
+        ("get", "/health", None),
+    ],
+)
+def test_what_is_answered_is_of_a_kind_that_the_document_names(client, method, path, body):
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == 200
+    document = client.get("/openapi.json").json()
+    named = document["paths"][path][method]["responses"]["200"]["content"]
+    assert answer.headers["content-type"].partition(";")[0] in named
+
+
+def test_the_document_names_the_questions_that_can_be_asked(client):
+    parameters = client.get("/openapi.json").json()["paths"]["/inside/views/{question}"]["post"]["parameters"]
+    assert parameters[0]["schema"]["enum"] == client.get("/inside/model").json()["questions"]
+
+
 def until(look, wanted):
     """What `look` finds once that is what is wanted, or its status is."""
     for _ in range(200):

@@ -19,11 +19,13 @@ from cutaway.server.submission import Submission
 router = APIRouter()
 
 DONE = "data: [DONE]\n\n"
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+"""A stream, for the OpenAPI document."""
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 """Made once: `json.dumps` would make one for every token."""
 
 
-@router.post("/v1/completions", tags=["completions"], responses=ERRORS, response_model=None)
+@router.post("/v1/completions", tags=["completions"], responses=ERRORS | EVENTS, response_model=None)
 async def create_completion(body: CompletionRequest, request: Request) -> Response:
     """Continue one or several prompts; with `stream`, as server-sent events that end in `data: [DONE]`."""
     service = service_of(request)

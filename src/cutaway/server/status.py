@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from cutaway import __version__
 from cutaway.server.api_error import ApiError
@@ -29,7 +29,7 @@ async def model(name: str, request: Request) -> dict[str, Any]:
 
 
 @router.get("/health", responses={503: ERRORS[503]})
-async def health(request: Request) -> Response:
+async def health(request: Request) -> JSONResponse:
     """200 when requests can be served, 503 while they cannot."""
     service = service_of(request)
     if not service.models or service.ready:
@@ -43,10 +43,10 @@ async def version() -> dict[str, str]:
     return {"version": __version__}
 
 
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> PlainTextResponse:
     """Counts for Prometheus."""
-    return Response(service_of(request).metrics.text(), media_type=PROMETHEUS)
+    return PlainTextResponse(service_of(request).metrics.text(), media_type=PROMETHEUS)
 
 
 def card(model: ServedModel) -> dict[str, Any]:

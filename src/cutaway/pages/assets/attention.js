@@ -5,7 +5,8 @@ import { choice, h, isTyping } from "./elements.js";
 import { bytesOf, jsonOf } from "./packed.js";
 import { figure, percent } from "./numbers.js";
 import { colourMap, onThemeChange } from "./colour.js";
-import { csv, png, save } from "./download.js";
+import { csv, save } from "./download.js";
+import { pictureActions } from "./picture.js";
 import { showTable } from "./table.js";
 import { Thumbnails } from "./thumbnails.js";
 import { HeadScreen } from "./head.js";
@@ -58,7 +59,11 @@ export async function attention(view, section) {
           "Save the averages of all heads as CSV",
           () => save(`${view.title} heads`, "csv", csv([COLUMNS, ...table()])),
         ],
-        PNG: ["Save all heads as PNG", () => png(view.title, [thumbnails.base])],
+        ...pictureActions(
+          () => view.title,
+          "all heads",
+          () => [thumbnails.picture()],
+        ),
         Numbers: [
           "Show the averages of all heads as a table",
           () => showTable("All heads", COLUMNS, table(), "Averages over all queries."),

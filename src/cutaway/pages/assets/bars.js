@@ -1,11 +1,12 @@
 // @ts-check
 // Signed amounts as bars to both sides of zero.
 
-import { choice, cut, h, sized } from "./elements.js";
+import { choice, cut, h } from "./elements.js";
 import { floatsOf } from "./packed.js";
 import { exact, figure } from "./numbers.js";
 import { onThemeChange, pageColour } from "./colour.js";
-import { csv, png, save } from "./download.js";
+import { csv, save } from "./download.js";
+import { pictureActions } from "./picture.js";
 import { showTable } from "./table.js";
 import { frame, readout, takeAway } from "./toolbar.js";
 
@@ -108,10 +109,12 @@ export async function bars(view, section) {
         ...checks,
         takeAway({
           CSV: ["Save the bars as CSV", () => save(view.title, "csv", csv([columns, ...table()]))],
-          PNG: [
-            `Save the first ${PICTURED} bars as PNG`,
-            () => png(view.title, [picture(shown().slice(0, PICTURED), most)]),
-          ],
+          ...pictureActions(
+            () => view.title,
+            `the first ${PICTURED} bars`,
+            () => [picture(shown().slice(0, PICTURED), most)],
+            { what: "all bars", pictures: () => [picture(shown(), most)] },
+          ),
           Numbers: ["Show the bars as a table", () => showTable(view.title, columns, table())],
         }),
       ],
@@ -139,23 +142,26 @@ function barRow({ name, value, place }, most) {
   );
 }
 
-/** @param {Bar[]} rows @param {number} most */
+/** @param {Bar[]} rows @param {number} most @returns {import("./picture.js").Picture} */
 function picture(rows, most) {
-  const canvas = h("canvas");
-  const context = sized(canvas, 760, rows.length * 20);
-  context.font = "12px system-ui, sans-serif";
-  const [middle, half] = [400, 220];
-  rows.forEach(({ name, value }, at) => {
-    const length = (half * Math.abs(value)) / most;
-    context.fillStyle = pageColour(value < 0 ? "--down" : "--up");
-    context.fillRect(value < 0 ? middle - length : middle, at * 20 + 3, length, 14);
-    context.fillStyle = pageColour("--ink");
-    context.textAlign = "right";
-    context.fillText(cut(context, name, 165), 170, at * 20 + 14);
-    context.textAlign = "left";
-    context.fillText((value > 0 ? "+" : "") + figure(value), middle + half + 12, at * 20 + 14);
-  });
-  context.fillStyle = pageColour("--muted");
-  context.fillRect(middle, 0, 1, rows.length * 20);
-  return canvas;
+  const [width, height, middle, half] = [760, rows.length * 20, 400, 220];
+  return {
+    width,
+    height,
+    paint: (pen) => {
+      pen.font = "12px system-ui, sans-serif";
+      rows.forEach(({ name, value }, at) => {
+        const length = (half * Math.abs(value)) / most;
+        pen.fillStyle = pageColour(value < 0 ? "--down" : "--up");
+        pen.fillRect(value < 0 ? middle - length : middle, at * 20 + 3, length, 14);
+        pen.fillStyle = pageColour("--ink");
+        pen.textAlign = "right";
+        pen.fillText(cut(pen, name, 165), 170, at * 20 + 14);
+        pen.textAlign = "left";
+        pen.fillText((value > 0 ? "+" : "") + figure(value), middle + half + 12, at * 20 + 14);
+      });
+      pen.fillStyle = pageColour("--muted");
+      pen.fillRect(middle, 0, 1, height);
+    },
+  };
 }

@@ -81,7 +81,7 @@ export function sized(canvas, width, height) {
 /**
  * A text cut to a width, with … where something is missing.
  *
- * @param {CanvasRenderingContext2D} context
+ * @param {{measureText: (text: string) => {width: number}}} context
  * @param {string} text
  * @param {number} width
  */

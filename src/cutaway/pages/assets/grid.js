@@ -11,6 +11,8 @@ import { Labels } from "./labels.js";
 
 const CELL_FONT = "12px ui-monospace, Menlo, Consolas, monospace";
 const LARGEST_CELL = 160;
+/** Cells that are drawn one by one into a file; of more, those that share a pixel are drawn as one. */
+const MOST_CELLS = 1 << 20;
 
 /**
  * @typedef {object} GridOptions
@@ -58,6 +60,8 @@ export class Grid {
     this.labels = new Labels(this);
     /** @type {{across: import("./cells.js").Span, down: import("./cells.js").Span} | null} */
     this.visible = null;
+    /** @type {{width: number, height: number, left: number, top: number} | null} */
+    this.all = null;
     this.zoom = 1;
     this.fit = { width: 1, height: 1 };
     this.gutter = { left: 60, top: 40 };
@@ -146,19 +150,77 @@ export class Grid {
   }
 
   draw() {
-    const { element, colours, options, gutter, cellWidth, cellHeight } = this;
-    const [width, height] = [element.clientWidth, element.clientHeight];
-    if (!colours || !width) return;
-    const context = sized(this.base, width, height);
-    const across = span(element.scrollLeft, width - gutter.left, cellWidth, options.columns.length);
-    const down = span(element.scrollTop, height - gutter.top, cellHeight, options.rows.length);
-    const x = gutter.left + across.first * cellWidth - element.scrollLeft;
-    const y = gutter.top + down.first * cellHeight - element.scrollTop;
-    context.save();
-    context.beginPath();
-    context.rect(gutter.left, gutter.top, width, height);
-    context.clip();
-    context.imageSmoothingEnabled = false;
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!this.colours || !width) return;
+    this.paint(sized(this.base, width, height));
+    this.drawCursor();
+  }
+
+  /** The part that is looked at: what can be seen, or all when the whole is painted. */
+  get port() {
+    const { clientWidth: width, clientHeight: height, scrollLeft: left, scrollTop: top } = this.element;
+    return this.all ?? { width, height, left, top };
+  }
+
+  /** What can be seen, with its labels, for a file. @returns {import("./picture.js").Picture} */
+  picture() {
+    const { gutter, port } = this;
+    const { rows, columns } = this.options;
+    const width = Math.min(port.width, gutter.left + columns.length * this.cellWidth - port.left + 2);
+    const height = Math.min(port.height, gutter.top + rows.length * this.cellHeight - port.top + 2);
+    const all = { ...port, width, height };
+    return { width, height, paint: (pen) => this.during({ all }, () => this.paintLabelled(pen)) };
+  }
+
+  /**
+   * All of it, with its labels, for a file: as it is before zooming, but each cell a pixel at least unless there are a
+   * great many.
+   *
+   * @returns {import("./picture.js").Picture}
+   */
+  whole() {
+    const { rows, columns } = this.options;
+    const least = rows.length * columns.length <= MOST_CELLS ? 1 : 0;
+    const fit = { width: Math.max(this.fit.width, least), height: Math.max(this.fit.height, least) };
+    const { left } = this.gutter;
+    const top = this.during({ fit, zoom: 1 }, () => this.labels.height());
+    const [width, height] = [left + columns.length * fit.width + 2, top + rows.length * fit.height + 2];
+    const all = { width, height, left: 0, top: 0 };
+    const paint = (/** @type {import("./pen.js").Pen} */ pen) =>
+      this.during({ fit, zoom: 1, all, gutter: { left, top } }, () => this.paintLabelled(pen));
+    return { width, height, paint };
+  }
+
+  /** Do something as if the grid were different. @template T @param {Record<string, any>} different @param {() => T} work */
+  during(different, work) {
+    const { fit, zoom, all, gutter, visible } = this;
+    Object.assign(this, different);
+    try {
+      return work();
+    } finally {
+      Object.assign(this, { fit, zoom, all, gutter, visible });
+    }
+  }
+
+  /** @param {import("./pen.js").Pen} pen */
+  paintLabelled(pen) {
+    this.paint(pen);
+    this.labels.draw(pen, null);
+  }
+
+  /** @param {import("./pen.js").Pen} pen */
+  paint(pen) {
+    const { colours, options, gutter, cellWidth, cellHeight, port } = this;
+    if (!colours) return;
+    const across = span(port.left, port.width - gutter.left, cellWidth, options.columns.length);
+    const down = span(port.top, port.height - gutter.top, cellHeight, options.rows.length);
+    const x = gutter.left + across.first * cellWidth - port.left;
+    const y = gutter.top + down.first * cellHeight - port.top;
+    pen.save();
+    pen.beginPath();
+    pen.rect(gutter.left, gutter.top, port.width, port.height);
+    pen.clip();
+    pen.imageSmoothingEnabled = false;
     const picture = raster(
       this.index,
       options.columns.length,
@@ -166,26 +228,15 @@ export class Grid {
       { cells: down, size: cellHeight },
       colours,
     );
-    context.drawImage(picture, x, y, (across.last - across.first) * cellWidth, (down.last - down.first) * cellHeight);
-    if (cellWidth >= 12 && cellHeight >= 12) this.drawGaps(context, across, down, x, y);
-    if (options.text && cellWidth >= 30 && cellHeight >= 14) this.drawTexts(context, across, down, colours);
-    context.restore();
+    pen.drawImage(picture, x, y, (across.last - across.first) * cellWidth, (down.last - down.first) * cellHeight);
+    if (cellWidth >= 12 && cellHeight >= 12) this.drawGaps(pen, across, down, x, y);
+    if (options.text && cellWidth >= 30 && cellHeight >= 14) this.drawTexts(pen, across, down, colours);
+    pen.restore();
     this.visible = { across, down };
-    this.drawCursor();
-  }
-
-  /** What can be seen, with its labels, for a file. */
-  picture() {
-    const canvas = h("canvas", { width: this.base.width, height: this.base.height });
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.drawImage(this.base, 0, 0);
-    context.scale(devicePixelRatio, devicePixelRatio);
-    this.labels.draw(context, null);
-    return canvas;
   }
 
   /**
-   * @param {CanvasRenderingContext2D} context @param {import("./cells.js").Span} across @param {import("./cells.js").Span} down
+   * @param {import("./pen.js").Pen} context @param {import("./cells.js").Span} across @param {import("./cells.js").Span} down
    * @param {number} x @param {number} y
    */
   drawGaps(context, across, down, x, y) {
@@ -196,7 +247,7 @@ export class Grid {
   }
 
   /**
-   * @param {CanvasRenderingContext2D} context @param {import("./cells.js").Span} across @param {import("./cells.js").Span} down
+   * @param {import("./pen.js").Pen} context @param {import("./cells.js").Span} across @param {import("./cells.js").Span} down
    * @param {import("./colour.js").ColourMap} colours
    */
   drawTexts(context, across, down, colours) {
@@ -242,9 +293,10 @@ export class Grid {
 
   /** Where a cell is in the visible part. @param {number} row @param {number} column */
   box(row, column) {
+    const { left, top } = this.port;
     return {
-      x: this.gutter.left + column * this.cellWidth - this.element.scrollLeft,
-      y: this.gutter.top + row * this.cellHeight - this.element.scrollTop,
+      x: this.gutter.left + column * this.cellWidth - left,
+      y: this.gutter.top + row * this.cellHeight - top,
     };
   }
 

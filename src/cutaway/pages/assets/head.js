@@ -5,8 +5,9 @@ import { choice, eachFrame, h } from "./elements.js";
 import { levelsOf } from "./packed.js";
 import { figure, tick } from "./numbers.js";
 import { BLANK, colourMap, indexAt, onThemeChange, pageColour } from "./colour.js";
-import { csv, png, save } from "./download.js";
+import { csv, save } from "./download.js";
 import { Legend } from "./legend.js";
+import { pictureActions } from "./picture.js";
 import { showTable } from "./table.js";
 import { TokenText } from "./tokens.js";
 import { Grid } from "./grid.js";
@@ -41,7 +42,7 @@ export class HeadScreen {
       square: true,
       cellWidth: [0, 56],
       cellHeight: [0, 56],
-      text: (row, column) => (column > row || this.grid.cellWidth < 34 ? "" : this.weight(row, column).toFixed(2)),
+      text: (row, column) => (column > row || this.grid.cellWidth < 36 ? "" : this.weight(row, column).toFixed(2)),
       lastColumn: (row, column) => Math.min(row, column),
       onCell: (cell) => cell && this.speak(cell),
     });
@@ -77,7 +78,12 @@ export class HeadScreen {
     });
     const actions = takeAway({
       CSV: ["Save this head's weights as CSV", () => save(this.name, "csv", csv(this.rows()))],
-      PNG: ["Save the picture as PNG", () => png(this.name, [this.grid.picture(), this.legend.canvas])],
+      ...pictureActions(
+        () => this.name,
+        "the visible part",
+        () => [this.grid.picture(), this.legend.picture()],
+        { what: "the whole", pictures: () => [this.grid.whole(), this.legend.picture()] },
+      ),
       Numbers: ["Show the query's weights as a table", () => this.table()],
     });
     const key = h(

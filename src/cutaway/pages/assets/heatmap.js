@@ -4,14 +4,14 @@
 import { h } from "./elements.js";
 import { floatsOf } from "./packed.js";
 import { exact, figure, roundNumbers, tick } from "./numbers.js";
-import { BLANK, colourMap, indexAt, onThemeChange, pageColour } from "./colour.js";
-import { csv, escaped, png, save } from "./download.js";
+import { colourMap, indexAt, onThemeChange } from "./colour.js";
+import { csv, save } from "./download.js";
 import { Legend } from "./legend.js";
+import { pictureActions } from "./picture.js";
 import { showTable } from "./table.js";
 import { Grid } from "./grid.js";
 import { frame, readout, takeAway, zoomButtons } from "./toolbar.js";
 
-const MOST_DRAWN = 40_000;
 const MOST_TABLED = 5000;
 
 /** @param {import("./packed.js").View} view @param {HTMLElement} section */
@@ -93,8 +93,12 @@ export async function heatmap(view, section) {
         zoomButtons(grid),
         takeAway({
           CSV: ["Save the array as CSV", () => save(view.title, "csv", csv(lines()))],
-          PNG: ["Save the visible part as PNG", () => png(view.title, [grid.picture(), legend.canvas])],
-          SVG: ["Save the whole as SVG", () => save(view.title, "svg", svg(view, grid))],
+          ...pictureActions(
+            () => view.title,
+            "the visible part",
+            () => [grid.picture(), legend.picture()],
+            { what: "the whole", pictures: () => [grid.whole(), legend.picture()] },
+          ),
           Numbers: ["Show the numbers as a table", table],
         }),
       ],
@@ -137,56 +141,4 @@ function summary(values) {
     ["max", figure(high)],
   ];
   return h("dl", { class: "facts" }, ...lines.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-}
-
-/** The whole array as a vector graphic; beyond some cells as a picture inside one. @param {import("./packed.js").View} view @param {Grid} grid */
-function svg(view, grid) {
-  const [rows, columns] = [/** @type {string[]} */ (view.rows), /** @type {string[]} */ (view.columns)];
-  const colours = /** @type {import("./colour.js").ColourMap} */ (grid.colours);
-  const cell = Math.max(1, Math.min(16, 1600 / Math.max(rows.length, columns.length)));
-  const [left, top] = [140, 150];
-  const [width, height] = [left + columns.length * cell + 20, top + rows.length * cell + 20];
-  const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
-    `<rect width="100%" height="100%" fill="${pageColour("--paper")}"/><g fill="${pageColour("--ink")}">`,
-    `<text x="10" y="20" font-size="14" font-weight="600">${escaped(view.title)}</text>`,
-  ];
-  const every = Math.max(1, Math.ceil(12 / cell));
-  for (let row = 0; row < rows.length; row += every) {
-    parts.push(
-      `<text x="${left - 6}" y="${top + (row + 0.5) * cell + 4}" text-anchor="end">${escaped(rows[row].slice(0, 24))}</text>`,
-    );
-  }
-  for (let column = 0; column < columns.length; column += every) {
-    parts.push(
-      `<text transform="translate(${left + (column + 0.5) * cell + 4} ${top - 6}) rotate(-90)">${escaped(columns[column].slice(0, 20))}</text>`,
-    );
-  }
-  parts.push("</g>");
-  if (grid.index.length > MOST_DRAWN) parts.push(embedded(grid, colours, left, top, cell));
-  else parts.push(...rectangles(grid, colours, left, top, cell));
-  parts.push("</svg>");
-  return new Blob(parts, { type: "image/svg+xml" });
-}
-
-/** @param {Grid} grid @param {import("./colour.js").ColourMap} colours @param {number} left @param {number} top @param {number} cell */
-function* rectangles(grid, colours, left, top, cell) {
-  const stride = grid.options.columns.length;
-  for (let at = 0; at < grid.index.length; at++) {
-    if (grid.index[at] === BLANK) continue;
-    const [x, y] = [left + (at % stride) * cell, top + Math.floor(at / stride) * cell];
-    yield `<rect x="${x}" y="${y}" width="${cell}" height="${cell}" fill="${colours.css[grid.index[at]]}"/>`;
-  }
-}
-
-/** @param {Grid} grid @param {import("./colour.js").ColourMap} colours @param {number} left @param {number} top @param {number} cell */
-function embedded(grid, colours, left, top, cell) {
-  const [width, height] = [grid.options.columns.length, grid.options.rows.length];
-  const canvas = h("canvas", { width, height });
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  grid.index.forEach((index, at) => (pixels[at] = colours.pixels[index]));
-  context.putImageData(image, 0, 0);
-  return `<image x="${left}" y="${top}" width="${width * cell}" height="${height * cell}" style="image-rendering:pixelated" href="${canvas.toDataURL()}"/>`;
 }

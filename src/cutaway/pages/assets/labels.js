@@ -46,7 +46,7 @@ export class Labels {
   /**
    * The names along both edges, but for those where the chosen cell's own will stand.
    *
-   * @param {CanvasRenderingContext2D} context @param {Cell | null} cell
+   * @param {import("./pen.js").Pen} context @param {Cell | null} cell
    */
   draw(context, cell) {
     const { options, gutter, visible } = this.grid;
@@ -62,7 +62,7 @@ export class Labels {
     context.textAlign = "left";
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {import("./cells.js").Span} down @param {Cell | null} cell */
+  /** @param {import("./pen.js").Pen} context @param {import("./cells.js").Span} down @param {Cell | null} cell */
   drawRows(context, down, cell) {
     const { options, gutter, cellHeight } = this.grid;
     const taken = cell ? this.place(cell).y : -100;
@@ -70,13 +70,13 @@ export class Labels {
     const step = all ? 1 : roundStep(16 / cellHeight);
     for (let row = Math.ceil(down.first / step) * step; row < down.last; row += step) {
       const y = this.grid.box(row, 0).y + cellHeight / 2 + 4;
-      if (y < gutter.top + 8 || y > this.grid.element.clientHeight || Math.abs(y - taken) < 16) continue;
+      if (y < gutter.top + 8 || y > this.grid.port.height || Math.abs(y - taken) < 16) continue;
       const name = all || !options.counted ? options.rows[row] : String(row);
       context.fillText(cut(context, name, gutter.left - 12), gutter.left - 8, y);
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {import("./cells.js").Span} across @param {Cell | null} cell */
+  /** @param {import("./pen.js").Pen} context @param {import("./cells.js").Span} across @param {Cell | null} cell */
   drawColumns(context, across, cell) {
     const { options, gutter, cellWidth } = this.grid;
     const tag = cell ? context.measureText(cut(context, options.columns[cell.column], 160)).width / 2 + 8 : 0;
@@ -101,7 +101,7 @@ export class Labels {
         const shown = kind === "some" ? cut(context, name, 60) : cut(context, name, cellWidth - 4);
         // The first and the last may lean inwards, so that nothing is cut off.
         const half = context.measureText(shown).width / 2;
-        const inside = Math.min(Math.max(x, gutter.left + half), this.grid.element.clientWidth - half);
+        const inside = Math.min(Math.max(x, gutter.left + half), this.grid.port.width - half);
         if (Math.abs(inside - taken) < tag + half) continue;
         context.fillText(shown, inside, gutter.top - 6);
       }

@@ -5,8 +5,9 @@ import { choice, h } from "./elements.js";
 import { floatsOf, jsonOf } from "./packed.js";
 import { figure, percent, roundNumbers, tick } from "./numbers.js";
 import { colourMap, indexAt, onThemeChange } from "./colour.js";
-import { csv, png, save } from "./download.js";
+import { csv, save } from "./download.js";
 import { Legend } from "./legend.js";
+import { pictureActions } from "./picture.js";
 import { showTable } from "./table.js";
 import { Grid } from "./grid.js";
 import { frame, readout, takeAway, zoomButtons } from "./toolbar.js";
@@ -92,7 +93,12 @@ export async function lens(view, section) {
         zoomButtons(grid),
         takeAway({
           CSV: ["Save all predictions as CSV", () => save(view.title, "csv", csv(rows()))],
-          PNG: ["Save the visible part as PNG", () => png(view.title, [grid.picture(), legend.canvas])],
+          ...pictureActions(
+            () => view.title,
+            "the visible part",
+            () => [grid.picture(), legend.picture()],
+            { what: "the whole", pictures: () => [grid.whole(), legend.picture()] },
+          ),
           Numbers: ["Show the predictions as a table", table],
         }),
       ],

@@ -4,12 +4,14 @@
 import { eachFrame, h, isTyping } from "./elements.js";
 import { jsonOf } from "./packed.js";
 import { exact, figure, roundNumbers, tick } from "./numbers.js";
-import { colourMap, indexAt, onThemeChange, pageColour } from "./colour.js";
-import { csv, png, save } from "./download.js";
+import { colourMap, indexAt, onThemeChange } from "./colour.js";
+import { csv, save } from "./download.js";
 import { Legend } from "./legend.js";
+import { pictureActions } from "./picture.js";
 import { showTable } from "./table.js";
-import { textsOf, TokenText } from "./tokens.js";
+import { TokenText } from "./tokens.js";
 import { frame, readout, takeAway } from "./toolbar.js";
+import { tokensPicture } from "./written.js";
 import { alternativeList } from "./lens.js";
 
 const MOST_BITS = 16;
@@ -60,6 +62,14 @@ export async function text(view, section) {
         ? [h("h3", {}, "Expected here"), alternativeList(expected[token], tokens[token])]
         : []),
     );
+  }
+
+  /** @param {number} token @returns {import("./written.js").Look} */
+  function look(token) {
+    const value = bits[token];
+    if (value === null) return {};
+    const [colours, index] = [colourMap("cividis"), indexAt(value / most)];
+    return { background: colours.css[index], ink: colours.ink[index] };
   }
 
   function paint() {
@@ -114,17 +124,11 @@ export async function text(view, section) {
         h("h2", {}, `${tokens.length.toLocaleString("en")} tokens, ${perplexity}`),
         takeAway({
           CSV: ["Save the surprises as CSV", () => save(view.title, "csv", csv([columns, ...table()]))],
-          PNG: [
-            "Save the coloured text as PNG",
-            () =>
-              png(view.title, [
-                picture(
-                  tokens,
-                  bits.map((value) => (value === null ? 255 : indexAt(value / most))),
-                ),
-                legend.canvas,
-              ]),
-          ],
+          ...pictureActions(
+            () => view.title,
+            "the coloured text",
+            () => [tokensPicture(tokens, look), legend.picture()],
+          ),
           Numbers: ["Show the surprises as a table", () => showTable(view.title, columns, table())],
         }),
       ],
@@ -134,33 +138,4 @@ export async function text(view, section) {
   );
   onThemeChange(paint, view.gone);
   paint();
-}
-
-/** The text on a canvas. @param {string[]} tokens @param {number[]} index of each token's colour */
-function picture(tokens, index) {
-  const ratio = window.devicePixelRatio || 1;
-  const [width, line] = [760 * ratio, 24 * ratio];
-  const canvas = h("canvas");
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const font = `${15 * ratio}px ui-monospace, Menlo, Consolas, monospace`;
-  context.font = font;
-  let [x, y] = [0, 0];
-  const placed = textsOf(tokens).map((token, at) => {
-    const text = token.replaceAll("\n", "↵");
-    const size = context.measureText(text).width;
-    if (x + size > width) [x, y] = [0, y + line];
-    const place = { text, size, x, y, index: index[at] };
-    [x, y] = token.includes("\n") ? [0, y + line] : [x + size, y];
-    return place;
-  });
-  [canvas.width, canvas.height] = [width, y + line];
-  context.font = font;
-  const map = colourMap("cividis");
-  for (const { text, size, x, y, index } of placed) {
-    context.fillStyle = map.css[index] ?? "transparent";
-    context.fillRect(x, y, size, line - ratio);
-    context.fillStyle = map.ink[index] ?? pageColour("--ink");
-    context.fillText(text, x, y + 17 * ratio);
-  }
-  return canvas;
 }

@@ -35,6 +35,7 @@ export class Thumbnails {
     this.left = 16;
     this.top = 18;
     this.cell = 1;
+    this.gap = 2;
     this.sharedScale = false;
     /** @type {Head | null} */
     this.chosen = null;
@@ -92,26 +93,37 @@ export class Thumbnails {
     const high = Math.max(64, (innerHeight - 240) / this.layers.length);
     this.cell = Math.min(LARGEST, high, (width - this.left) / this.columns.length);
     const height = this.top + this.layers.length * this.cell;
-    const context = sized(this.base, width, height);
     this.element.style.height = `${height}px`;
-    const scratch = h("canvas", { width: this.size, height: this.size });
-    this.heads.forEach((head, number) => {
-      this.paint(scratch, number);
-      const { x, y } = this.place(head);
-      // Shrinking averages, enlarging keeps the cells as they are.
-      context.imageSmoothingEnabled = this.cell * devicePixelRatio < this.size;
-      context.imageSmoothingQuality = "high";
-      const edge = this.cell - gap;
-      context.fillStyle = pageColour("--panel");
-      context.fillRect(x, y, edge, edge);
-      context.drawImage(scratch, x, y, edge, edge);
-    });
-    this.drawLabels(context);
+    this.gap = gap;
+    this.paint(sized(this.base, width, height));
     this.drawCursor();
   }
 
+  /** For a file. @returns {import("./picture.js").Picture} */
+  picture() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    return { width, height, paint: (pen) => this.paint(pen) };
+  }
+
+  /** @param {import("./pen.js").Pen} pen */
+  paint(pen) {
+    const scratch = h("canvas", { width: this.size, height: this.size });
+    this.heads.forEach((head, number) => {
+      this.fill(scratch, number);
+      const { x, y } = this.place(head);
+      // Shrinking averages, enlarging keeps the cells as they are.
+      pen.imageSmoothingEnabled = this.cell * devicePixelRatio < this.size;
+      pen.imageSmoothingQuality = "high";
+      const edge = this.cell - this.gap;
+      pen.fillStyle = pageColour("--panel");
+      pen.fillRect(x, y, edge, edge);
+      pen.drawImage(scratch, x, y, edge, edge);
+    });
+    this.drawLabels(pen);
+  }
+
   /** @param {HTMLCanvasElement} canvas @param {number} number */
-  paint(canvas, number) {
+  fill(canvas, number) {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const image = context.createImageData(this.size, this.size);
     const pixels = new Uint32Array(image.data.buffer);
@@ -126,7 +138,7 @@ export class Thumbnails {
     context.putImageData(image, 0, 0);
   }
 
-  /** @param {CanvasRenderingContext2D} context */
+  /** @param {import("./pen.js").Pen} context */
   drawLabels(context) {
     const { left, top, cell } = this;
     context.font = FONT;
@@ -147,7 +159,7 @@ export class Thumbnails {
     const context = sized(this.overlay, this.element.clientWidth, this.element.clientHeight);
     if (!this.chosen) return;
     const { x, y } = this.place(this.chosen);
-    const gap = this.element.clientWidth / this.columns.length > 40 ? 4 : 2;
+    const { gap } = this;
     context.lineWidth = 2;
     context.strokeStyle = pageColour("--cursor");
     context.strokeRect(x - 1, y - 1, cell - gap + 2, cell - gap + 2);

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
+from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
@@ -20,7 +21,7 @@ from cutaway.sampling import SamplingParams
 from cutaway.server.api_error import ApiError, api_error
 from cutaway.server.asked import service_of
 from cutaway.server.completion_request import Ids
-from cutaway.server.completions import event
+from cutaway.server.completions import EVENTS, event
 from cutaway.server.error_schema import ERRORS
 from cutaway.server.inside.asked_edits import AskedEdits, with_edits
 from cutaway.server.inside.questions import QUESTIONS
@@ -29,6 +30,9 @@ from cutaway.server.served_model import ServedModel
 router = APIRouter(prefix="/inside", tags=["inside"])
 
 MAX_TRACE_BYTES = 1 << 28
+FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+"""A file, for the OpenAPI document."""
+Asked = Annotated[str, PathParameter(json_schema_extra={"enum": list(QUESTIONS)})]
 LEAST = 1e-300
 """A probability below this counts as this, for it has a logarithm."""
 
@@ -85,7 +89,7 @@ async def describe(request: Request, model: str | None = None) -> dict[str, Any]
     return {"model": served.name, "config": shape.to_dict(), "questions": list(QUESTIONS)}
 
 
-@router.post("/trace", responses=ERRORS, response_class=Response)
+@router.post("/trace", responses=ERRORS | FILE, response_class=Response)
 async def read_trace(body: TraceRequest, request: Request) -> Response:
     """The activations of a text by name, as a safetensors file, which `cutaway.Trace.load` reads."""
     served = service_of(request).model(body.model)
@@ -101,7 +105,7 @@ async def read(body: ReadRequest, request: Request) -> dict[str, Any]:
 
 
 @router.post("/views/{question}", responses=ERRORS)
-async def views(question: str, body: Question, request: Request) -> dict[str, Any]:
+async def views(question: Asked, body: Question, request: Request) -> dict[str, Any]:
     """The answer to a question about a text, as the views that a page draws: facts, and blocks of deflated bytes."""
     if question not in QUESTIONS:
         raise ApiError(404, f"there is no question {question!r}; {did_you_mean(question, QUESTIONS)}", code="not_found")
@@ -109,7 +113,7 @@ async def views(question: str, body: Question, request: Request) -> dict[str, An
     return {"views": await served.opened.ask(lambda gpt: answered(gpt, question, body))}
 
 
-@router.post("/continue", responses=ERRORS, response_model=None)
+@router.post("/continue", responses=ERRORS | EVENTS, response_class=StreamingResponse)
 async def write_on(body: Continue, request: Request) -> Response:
     """Continue a text with changes made to the network, as server-sent events: a token each, then `[DONE]`."""
     served = service_of(request).model(body.model)

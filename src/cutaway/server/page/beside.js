@@ -2,15 +2,21 @@
 // The same prompt and seed twice, by the network as it is and with the changes, side by side.
 
 import { eachFrame, h } from "./views/elements.js";
+import { pageColour } from "./views/colour.js";
 import { csv, save } from "./views/download.js";
+import { column, pictureActions, row } from "./views/picture.js";
 import { takeAway } from "./views/toolbar.js";
 import { TokenText } from "./views/tokens.js";
+import { linesPicture, tokensPicture } from "./views/written.js";
+import { inWords } from "./changes.js";
 import { differences } from "./differences.js";
 import { fault, follow } from "./server.js";
 
 /** @typedef {import("./branches.js").Token} Token */
 
 const TITLES = ["Unchanged", "With your changes"];
+/** How wide a text is in a picture. */
+const WIDTH = 440;
 
 /** One of the two texts. */
 class Column {
@@ -22,6 +28,8 @@ class Column {
     /** @type {Token[]} */
     this.tokens = [];
     this.given = 0;
+    /** @type {boolean[]} */
+    this.differs = [];
   }
 
   /** Begin with the prompt. @param {Token[]} prompt */
@@ -44,8 +52,22 @@ class Column {
     this.words?.grow(this.pieces);
   }
 
+  /** For a file: what was given bold, what differs on a colour. */
+  picture() {
+    /** @param {number} at @returns {import("./views/written.js").Look} */
+    const look = (at) => ({
+      bold: at < this.given,
+      background: this.differs[at] ? pageColour("--differs") : undefined,
+    });
+    return column([
+      linesPicture([this.title], { bold: true, width: WIDTH }),
+      tokensPicture(this.pieces, look, WIDTH),
+    ]);
+  }
+
   /** @param {boolean[]} differs */
   mark(differs) {
+    this.differs = differs;
     this.words?.spans.forEach((span, at) => span.classList.toggle("differs", differs[at]));
   }
 }
@@ -57,7 +79,14 @@ export class Beside {
     this.columns = TITLES.map((title) => new Column(title));
     this.said = h("p", { role: "status", class: "total" });
     this.fault = h("p", { role: "alert", class: "fault" });
-    const away = takeAway({ CSV: ["Save both texts as CSV", () => save("changed", "csv", csv(this.rows()))] });
+    const away = takeAway({
+      CSV: ["Save both texts as CSV", () => save("changed", "csv", csv(this.rows()))],
+      ...pictureActions(
+        () => "Changed",
+        "both texts",
+        () => this.pictures(),
+      ),
+    });
     this.element = h(
       "div",
       { class: "beside" },
@@ -122,6 +151,13 @@ export class Beside {
     if (count === 0 && one.length === other.length) this.said.textContent = "Both write the same.";
     else if (begun === 0) this.said.textContent = `They part at once: ${differ}.`;
     else this.said.textContent = `They part after ${begun} written token${begun === 1 ? "" : "s"}: ${differ}.`;
+  }
+
+  /** What was changed, what came of it, and both texts. */
+  pictures() {
+    const changes = this.session.changes.asked().map(inWords);
+    const words = [...(changes.length ? changes : ["Nothing is changed."]), this.said.textContent ?? ""];
+    return [linesPicture(words, { width: 2 * WIDTH }), row(this.columns.map((each) => each.picture()))];
   }
 
   *rows() {

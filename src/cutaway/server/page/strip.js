@@ -5,6 +5,14 @@ import { h } from "./views/elements.js";
 import { colourMap, indexAt } from "./views/colour.js";
 import { figure } from "./views/numbers.js";
 
+/** What each strip shows. @type {WeakMap<Element, {name: string, vector: Float32Array}>} */
+const shown = new WeakMap();
+
+/** The vector that an element shows as a strip, if it does. @param {Element} element */
+export function stripped(element) {
+  return shown.get(element);
+}
+
 /** @param {Float32Array} vector @param {string} name */
 export function strip(vector, name) {
   const label = `${name}: ${vector.length} numbers from ${figure(Math.min(...vector), 3)} to ${figure(Math.max(...vector), 3)}`;
@@ -19,5 +27,6 @@ export function strip(vector, name) {
   const most = sizes[Math.floor(0.98 * (sizes.length - 1))] || 1;
   vector.forEach((value, at) => (pixels[at] = colours.pixels[indexAt((value / most + 1) / 2)]));
   context.putImageData(image, 0, 0);
+  shown.set(canvas, { name, vector });
   return canvas;
 }

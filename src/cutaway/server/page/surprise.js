@@ -8,12 +8,18 @@ const MOST_BITS = 12;
 
 /** @param {import("./branches.js").Token[]} tokens @param {import("./views/tokens.js").TokenText} words */
 export function paintSurprise(tokens, words) {
-  const colours = colourMap("cividis");
-  const index = tokens.map(({ logprob }) => (logprob === null ? 255 : place(-logprob / Math.LN2)));
+  const look = looksOfSurprise(tokens);
   words.paint(
-    (token) => colours.css[index[token]] ?? "",
-    (token) => colours.ink[index[token]] ?? "",
+    (token) => look(token).background ?? "",
+    (token) => look(token).ink ?? "",
   );
+}
+
+/** How each token looks. @param {import("./branches.js").Token[]} tokens @returns {(token: number) => import("./views/written.js").Look} */
+export function looksOfSurprise(tokens) {
+  const { css, ink } = colourMap("cividis");
+  const index = tokens.map(({ logprob }) => (logprob === null ? 255 : place(-logprob / Math.LN2)));
+  return (token) => ({ background: css[index[token]], ink: ink[index[token]] });
 }
 
 /** @param {import("./views/legend.js").Legend} legend */

@@ -5,12 +5,14 @@ import { eachFrame, h, isTyping } from "./views/elements.js";
 import { onThemeChange } from "./views/colour.js";
 import { csv, save } from "./views/download.js";
 import { Legend } from "./views/legend.js";
+import { pictureActions } from "./views/picture.js";
 import { TokenText } from "./views/tokens.js";
 import { takeAway } from "./views/toolbar.js";
+import { tokensPicture } from "./views/written.js";
 import { Alternatives } from "./alternatives.js";
 import { BranchList } from "./branch_list.js";
 import { count, drawSliders } from "./sliders.js";
-import { paintSurprise, surpriseLegend } from "./surprise.js";
+import { looksOfSurprise, paintSurprise, surpriseLegend } from "./surprise.js";
 import { chosenFile, openTree, saveTree } from "./tree_file.js";
 
 const WELCOME =
@@ -94,6 +96,11 @@ export class Write {
     ];
     const away = takeAway({
       CSV: ["Save the tokens and what else was expected as CSV", () => save("written", "csv", csv(this.rows()))],
+      ...pictureActions(
+        () => `Written: ${session.prompt.slice(0, 60)}`,
+        "the coloured text",
+        () => this.pictures(),
+      ),
       "Save tree": ["Save tree: all branches as a file, to be opened here again", () => saveTree(session)],
       "Open tree": ["Open tree: all branches of a file that was saved here", () => this.openSaved()],
     });
@@ -228,6 +235,14 @@ export class Write {
       this.words?.reveal(this.chosen ?? 0);
     } else return;
     event.preventDefault();
+  }
+
+  /** The text, what was given of it bold, for a file. */
+  pictures() {
+    const look = looksOfSurprise(this.told);
+    const given = this.session.tree?.promptLength ?? 0;
+    const pieces = this.told.map(({ piece }) => piece);
+    return [tokensPicture(pieces, (token) => ({ ...look(token), bold: token < given })), this.legend.picture()];
   }
 
   *rows() {

@@ -3,6 +3,7 @@
 
 import { h } from "./views/elements.js";
 import { onThemeChange } from "./views/colour.js";
+import { takeLevelAway } from "./level_file.js";
 import { levelsOf } from "./levels.js";
 import { picker } from "./picker.js";
 import { Reading } from "./reading.js";
@@ -27,7 +28,8 @@ export class Zoom {
     this.picture = h("div", { class: "network" });
     const lead =
       "Follow one token through the network: open a layer, a head or an MLP, down to a single multiplication.";
-    this.element = h("div", { class: "zoom" }, h("p", { class: "lead" }, lead), this.pick, this.path, this.picture);
+    const bar = h("div", { class: "toolbar" }, this.path, takeLevelAway(this));
+    this.element = h("div", { class: "zoom" }, h("p", { class: "lead" }, lead), this.pick, bar, this.picture);
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && this.go(this.way.slice(0, -1)));
     session.on("done", () => this.renew());
     session.on("changes", () => this.renew());
