@@ -120,7 +120,9 @@ def choice(page, label):
 
 def curves(page, title):
     """The lines of a chart, those of the axes left out."""
-    lines = chart(page, title).locator("polyline").evaluate_all("all => all.map(one => one.getAttribute('stroke'))")
+    lines = (
+        chart(page, title).locator(".curves polyline").evaluate_all("all => all.map(one => one.getAttribute('stroke'))")
+    )
     grid = page.evaluate("getComputedStyle(document.querySelector('.runs s')).backgroundColor")
     return [colour for colour in lines if colour != grid]
 
@@ -212,6 +214,7 @@ def test_the_newest_checkpoint_is_looked_into_and_then_the_next(visit, data, one
 
 def test_every_question_can_be_asked_of_a_checkpoint(visit, trained):
     page = watched(visit(trained[0].out))
+    look(page, "The cat sat")
     for question in ("text", "lens", "attribution"):
         choice(page, "See").select_option(question)
         page.wait_for_selector(f".checkpoint .answers[data-ready={question}] .frame")
