@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -188,6 +190,30 @@ def test_additions_are_read_with_the_model_they_belong_to(data, finished, tmp_pa
     assert [token["logprob"] for token in found["tokens"]][1:] == pytest.approx(
         [score.logprob for score in scores[1:]], abs=1e-4
     )
+
+
+def test_it_can_be_asked_all_the_while_a_run_lets_go_of_its_checkpoints(data, tmp_path, url_of):
+    config = tiny_run(data, tmp_path / "mine", steps=40, log_every=1, eval_every=100, checkpoint_every=1)
+    config = replace(config, keep_checkpoints=1)
+    (config.out / "checkpoints").mkdir(parents=True)
+    client = url_of(config.out)
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(train, config)
+        steps, lines, cursor = [], [], ""
+        while not training.done():
+            assert client.get("/inside/runs").status_code == 200
+            page = client.get("/inside/runs/mine/log", params={"since": cursor}).json()
+            lines, cursor = [*lines, *page["lines"]], page["cursor"]
+            answer = asked(client, "read", prompt=TEXT)
+            if answer.status_code == 200:
+                steps.append(answer.json()["step"])
+            else:
+                assert refusal(answer)["code"] in ("no_checkpoint", "checkpoint_gone")
+        training.result()
+    lines += client.get("/inside/runs/mine/log", params={"since": cursor}).json()["lines"]
+    assert lines == log_of(config)
+    assert steps == sorted(steps)
+    assert asked(client, "read", prompt=TEXT).json()["step"] == 40
 
 
 def test_a_checkpoint_that_is_let_go_of_while_it_is_read_makes_way_for_the_next(copied, url_of, monkeypatch):
