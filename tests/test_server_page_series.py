@@ -79,3 +79,9 @@ def test_the_nearest_point_is_found(folder):
     calls = ", ".join(f"nearest([[1, 5], [2, 7], [3, 6], [9, 4]], {place})" for place in places)
     found = computed(folder, "nearest", f"[{calls}, nearest([], 1) ?? null]")
     assert found == [[1, 5], [1, 5], [2, 7], [3, 6], [9, 4], [9, 4], None]
+
+
+def test_what_lies_outside_is_left_out(folder):
+    points = [[1, 9], [2, 3], [3, 4], [4, 0], [5, 10], [6, 2], [7, 11]]
+    assert computed(folder, "inside", f"inside({points}, 1, 8)") == [[[2, 3], [3, 4]], [[6, 2]]]
+    assert computed(folder, "inside", f"inside({points}, 100, 200)") == []

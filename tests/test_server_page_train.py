@@ -257,6 +257,25 @@ def test_a_chart_is_read_by_keyboard(visit, trained):
     sync_api.expect(said).to_contain_text("speed one")
 
 
+def test_a_run_is_not_said_to_be_where_it_never_was(visit, trained):
+    page = watched(visit(*(config.out for config in trained)))
+    chart(page, "Training loss").locator(".curves").focus()
+    page.keyboard.press("End")
+    assert page.locator(".train .readout").first.inner_text().endswith(", other –")
+    page.keyboard.press("Home")
+    assert re.search(r", other \d", page.locator(".train .readout").first.inner_text())
+
+
+def test_a_server_that_comes_back_with_other_runs_is_believed(visit, one):
+    page = watched(visit(one))
+    card = {"name": "new", "problem": "the folder /new is gone"}
+    page.route("**/inside/runs", lambda route: route.fulfill(json={"runs": [card]}))
+    news(page)
+    sync_api.expect(page.locator(".runs b")).to_have_text(["new"])
+    assert standing(page).inner_text() == "The folder /new is gone."
+    assert page.locator(".chart:visible").count() == 0
+
+
 def test_numbers_and_pictures_can_be_taken_away(visit, trained, tmp_path):
     page = watched(visit(*(config.out for config in trained)))
     with saved(page, "CSV", tmp_path, ".all-charts").open(encoding="utf-8", newline="") as file:

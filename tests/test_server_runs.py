@@ -19,6 +19,7 @@ from cutaway.train.config import LoRAConfig, OptimizerConfig
 from cutaway.train.log import LOG, RunLog
 from cutaway.train.loop import train
 from serving import refusal, served, serving
+from test_cli_serve import process, ready
 from test_cli_serve import run as run_serve
 from training import log_of, tiny_run, write_data
 
@@ -347,6 +348,13 @@ def test_runs_are_shown_under_their_names(finished, tmp_path):
     for name in ("a/b", ""):
         with pytest.raises(ConfigError, match="a run cannot be shown as"):
             watched_runs([f"{name}={finished.out}"])
+
+
+def test_the_command_shows_runs_beside_its_model(finished):
+    with process("--run", f"shown={finished.out}") as (_, url), ready(url) as client:
+        assert card(client)["name"] == "shown"
+        assert client.post("/inside/runs/shown/read", json={"prompt": TEXT}).json()["step"] == 6
+        assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["fable"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "strange"])

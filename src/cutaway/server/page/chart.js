@@ -5,11 +5,12 @@ import { eachFrame, h } from "./views/elements.js";
 import { pageColour } from "./views/colour.js";
 import { figure, roundNumbers, tick } from "./views/numbers.js";
 import { drawn } from "./shapes.js";
-import { nearest, smoothed, thinned } from "./series.js";
+import { inside, nearest, smoothed, thinned } from "./series.js";
 
 const MARGIN = { left: 46, right: 12, top: 10, bottom: 22 };
 const HEIGHT = 190;
-const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
+/** Of the texts that were held out. */
+export const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3], [15, 4], [9, 3, 2, 3, 2, 3]];
 const FEW = 40;
 
 /** Colours that most eyes can tell apart; with more runs they come again. */
@@ -20,6 +21,7 @@ export const RUN_COLOURS = 7;
  * @property {string} name
  * @property {number} number of its run
  * @property {number} text of its held-out text, which gives it its dashes
+ * @property {number} end where its run stands
  * @property {import("./series.js").Point[]} points
  */
 /** @typedef {{key: string, title: string, unit: string, factor?: number, fromZero?: boolean, noisy?: boolean}} Quantity */
@@ -78,10 +80,11 @@ export class Chart {
     );
   }
 
-  /** What each curve is at the place that is looked at, or at its end. */
+  /** What each curve is at the place that is looked at, or at its end; nothing where its run has not been. */
   values() {
     return this.curves.map((curve) => {
-      const point = nearest(curve.points, this.place ?? Infinity);
+      const there = this.place === null || this.place <= curve.end;
+      const point = there ? nearest(curve.points, this.place ?? Infinity) : undefined;
       return { curve, value: point ? figure(point[1], 4) : "–" };
     });
   }
@@ -136,15 +139,15 @@ export class Chart {
     );
     const [bottom, top] = [height - MARGIN.bottom, MARGIN.top];
     const x = (/** @type {number} */ at) => MARGIN.left + ((at - from) / (to - from || 1)) * inner;
-    // What lies beyond the smooth curves is drawn along the edge, not outside of it.
-    const y = (/** @type {number} */ value) =>
-      bottom - Math.min(Math.max((value - low) / (high - low), 0), 1) * (bottom - top);
+    const y = (/** @type {number} */ value) => bottom - ((value - low) / (high - low)) * (bottom - top);
     const shapes = axes({ low, high, from, to, x, y, width, bottom, top });
     for (const { number, text, visible, raw } of curves) {
       const line = { colour: pageColour(`--run-${number % RUN_COLOURS}`), dash: DASHES[text % DASHES.length] };
       const along = (/** @type {import("./series.js").Point[]} */ points) =>
         points.map(([at, value]) => /** @type {[number, number]} */ ([x(at), y(value)]));
-      if (raw.length) shapes.push({ points: along(raw), colour: line.colour, width: 1, faint: true });
+      for (const part of inside(raw, low, high)) {
+        shapes.push({ points: along(part), colour: line.colour, width: 1, faint: true });
+      }
       shapes.push({ points: along(visible), ...line, width: 1.6 });
       // A few measurements far apart are marked, for between them nothing was measured.
       if (visible.length <= FEW) {

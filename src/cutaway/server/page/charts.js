@@ -7,7 +7,7 @@ import { csv, png, save } from "./views/download.js";
 import { figure } from "./views/numbers.js";
 import { showTable } from "./views/table.js";
 import { readout, takeAway } from "./views/toolbar.js";
-import { Chart, dashes, RUN_COLOURS } from "./chart.js";
+import { Chart, DASHES, dashes, RUN_COLOURS } from "./chart.js";
 import { moved, painted, svg } from "./shapes.js";
 import { placeOf, seriesOf } from "./series.js";
 
@@ -100,6 +100,7 @@ export class Charts {
       [...seriesOf(run.lines, key, this.along)].map(([text, points]) => ({
         name: text && texts.length > 1 ? `${run.name} · ${text}` : run.name,
         number: run.number,
+        end: placeOf(run.lines[run.lines.length - 1], this.along),
         text: Math.max(0, texts.indexOf(text)),
         points: factor === 1 ? points : points.map(([place, value]) => [place, factor * value]),
       })),
@@ -149,13 +150,20 @@ export class Charts {
       size: 13,
       bold: true,
     }));
-    const top = 12 + names * runs.length;
+    (texts.length > 1 ? texts : []).forEach((text, at) => {
+      const line = /** @type {[number, number][]} */ ([
+        [width + 12, 14 + names * at],
+        [width + 44, 14 + names * at],
+      ]);
+      shapes.push({ points: line, colour: muted, width: 2, dash: DASHES[at % DASHES.length] });
+      shapes.push({ x: width + 52, y: 18 + names * at, text, colour: muted, size: 12 });
+    });
+    const top = 12 + names * Math.max(runs.length, texts.length > 1 ? texts.length : 0);
     charts.forEach((chart, at) => {
       const [right, down] = [(at % 2) * width, top + Math.floor(at / 2) * (height + heading)];
-      const { title, unit, key } = chart.quantity;
-      const which = key === "bits_per_byte" && texts.length > 1 ? `: ${texts.join(", ")}` : "";
+      const { title, unit } = chart.quantity;
       shapes.push({ x: right + 12, y: down + 17, text: title, colour: ink, size: 13, bold: true });
-      shapes.push({ x: right + 130, y: down + 17, text: unit + which, colour: muted, size: 12 });
+      shapes.push({ x: right + 130, y: down + 17, text: unit, colour: muted, size: 12 });
       shapes.push(...chart.shapes(width, height).map((shape) => moved(shape, right, down + heading)));
     });
     const rows = Math.ceil(charts.length / 2);

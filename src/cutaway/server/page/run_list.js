@@ -19,7 +19,7 @@ export class RunList {
 
   /** @param {import("./run.js").Run[]} runs */
   show(runs) {
-    if (this.rows.length !== runs.length) {
+    if (this.rows.length !== runs.length || this.rows.some(({ run }, at) => run !== runs[at])) {
       this.rows = runs.map((run) => ({ run, said: h("span", { class: "standing" }), bar: h("i") }));
       this.element.replaceChildren(...this.rows.map((row) => this.item(row)));
     }

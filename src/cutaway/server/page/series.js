@@ -67,6 +67,17 @@ export function thinned(points, low, high, columns) {
   return kept;
 }
 
+/** The parts of a curve that lie between two values. @param {Point[]} points @param {number} low @param {number} high */
+export function inside(points, low, high) {
+  /** @type {Point[][]} */
+  const parts = [[]];
+  for (const point of points) {
+    if (point[1] >= low && point[1] <= high) parts[parts.length - 1].push(point);
+    else if (parts[parts.length - 1].length) parts.push([]);
+  }
+  return parts.filter(({ length }) => length);
+}
+
 /** The point that is nearest to a place; none where there is none. @param {Point[]} points by place @param {number} place */
 export function nearest(points, place) {
   let [low, high] = [0, points.length];

@@ -65,7 +65,8 @@ export class Train {
         this.explain();
         return false;
       }
-      if (!this.runs.length) this.begin(runs);
+      // A server that was started again may show others.
+      if (namesOf(runs) !== namesOf(this.runs)) this.begin(runs);
       for (const card of runs) this.runs.find(({ name }) => name === card.name)?.take(card);
       const grown = await Promise.all(this.runs.map((run) => run.readLog()));
       await this.chosen.readSamples();
@@ -94,6 +95,7 @@ export class Train {
     this.which.replaceChildren(which);
     this.which.hidden = this.runs.length < 2;
     this.inside.hidden = false;
+    this.charts.show(this.runs);
   }
 
   /** The run whose samples and checkpoint are looked at. */
@@ -123,4 +125,9 @@ export class Train {
     this.list.element.replaceWith(h("pre", { class: "command" }, "cutaway serve --run runs/mine"));
     this.element.dataset.ready = "true";
   }
+}
+
+/** @param {{name: string}[]} runs */
+function namesOf(runs) {
+  return JSON.stringify(runs.map(({ name }) => name));
 }
