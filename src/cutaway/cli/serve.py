@@ -30,6 +30,8 @@ class ServedModels:
     dtype: Literal["float32", "bfloat16", "float16", "float64", "int8", "int4", "w8a8"] = "float32"
     """Number format of the weights; int8, int4 and w8a8 (int8, with activations in 8 bits, too) only on a CPU, and for
     writing: looked into, such a model is in float32. A quantised model keeps its own."""
+    run: Annotated[Texts, Parameter(name="--run", negative="")] = ()
+    """The folder of a training run, its `out`, to watch on the page; several to compare. NAME=FOLDER names it."""
 
 
 @Parameter(name="*", group=LISTENING)
@@ -76,6 +78,8 @@ def serve(
     from cutaway.server.json_log import log_to
     from cutaway.server.models import named, start_models
     from cutaway.server.run import serve as run
+    from cutaway.server.runs.runs import Runs
+    from cutaway.server.runs.watched_run import watched_runs
 
     settings = ServerSettings(
         host=listening.host,
@@ -91,9 +95,10 @@ def serve(
     sources = named(models.model)
     for source in sources.values():
         loading.find(source)
+    runs = Runs(watched_runs(models.run))
     log_to(sys.stderr, listening.log_level.upper())
     device, dtype = models.device, models.dtype
-    service = Service(lambda: start_models(sources, device=device, dtype=dtype, limits=engine_limits))
+    service = Service(lambda: start_models(sources, device=device, dtype=dtype, limits=engine_limits), runs=runs)
     run(service, settings, started=lambda url: announce(url, list(sources)))
 
 

@@ -14,6 +14,7 @@ from cutaway.server.api_error import ApiError, on_api_error, on_http, on_invalid
 from cutaway.server.guard import Guard
 from cutaway.server.inside import routes as inside
 from cutaway.server.inside import weight_vectors
+from cutaway.server.runs import routes as runs
 from cutaway.server.service import Service
 from cutaway.server.settings import ServerSettings
 
@@ -40,7 +41,7 @@ def create_app(service: Service, settings: ServerSettings | None = None) -> Fast
         docs_url=None,  # its page would fetch scripts from the network
     )
     app.state.service, app.state.settings = service, settings
-    for module in (completions, tokens, inside, weight_vectors, status, page_files):
+    for module in (completions, tokens, inside, weight_vectors, runs, status, page_files):
         app.include_router(module.router)
     for error in (ApiError, CutawayError):
         app.add_exception_handler(error, on_api_error)

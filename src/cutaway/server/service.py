@@ -1,4 +1,4 @@
-"""What the server serves: models by name, loaded in the background while it says that it is not ready."""
+"""What the server serves: models by name, loaded in the background while it says that it is not ready, and runs."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from cutaway.errors import CutawayError, did_you_mean
 from cutaway.server.api_error import SERVER, ApiError
 from cutaway.server.metrics import Metrics
+from cutaway.server.runs.runs import Runs
 from cutaway.server.served_model import ServedModel
 
 log = logging.getLogger("cutaway.server")
@@ -18,11 +19,11 @@ class Service:
     """The served models, the first of which answers where none is named, and the counts of what they did.
 
     `load` makes the models. `begin` calls it in a thread, so that the server can say at once that it is alive; should
-    it fail, `failed` is called there.
+    it fail, `failed` is called there. `runs` are the training runs that are shown beside them.
     """
 
-    def __init__(self, load: Loader, failed: Callable[[], None] = lambda: None) -> None:
-        self._load, self.failed = load, failed
+    def __init__(self, load: Loader, failed: Callable[[], None] = lambda: None, runs: Runs | None = None) -> None:
+        self._load, self.failed, self.runs = load, failed, runs or Runs()
         self._models: dict[str, ServedModel] = {}
         self._fault: Exception | None = None
         self._done = threading.Event()
@@ -73,6 +74,7 @@ class Service:
 
     def stop(self, timeout_s: float) -> None:
         """End the engines, and with them what they are still at."""
+        self.runs.close()
         for model in self._models.values():
             try:
                 model.stop(timeout_s)

@@ -1,29 +1,29 @@
-"""A model opened in PyTorch, which answers one question at a time."""
+"""Something opened in PyTorch, such as a model, which answers one question at a time."""
 
 import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from cutaway.language_model import LanguageModel
 from cutaway.server.api_error import OVERLOADED, ApiError
 
+M = TypeVar("M")
 T = TypeVar("T")
 
 MAX_WAITING = 16
 
 
-class Opened:
-    """The PyTorch model of a name, loaded by the first question, and the thread in which questions are answered."""
+class Opened(Generic[M]):
+    """What is asked, a model mostly, made by the first question, and the thread in which questions are answered."""
 
-    def __init__(self, name: str, open_model: Callable[[], LanguageModel]) -> None:
+    def __init__(self, name: str, open_model: Callable[[], M]) -> None:
         self._name, self._open = name, open_model
         self._waiting = 0
         self._counting = threading.Lock()
 
-    async def ask(self, question: Callable[[LanguageModel], T]) -> T:
+    async def ask(self, question: Callable[[M], T]) -> T:
         """What a question gives.
 
         Raises: ApiError when too many wait already, and what the question raises.
@@ -53,5 +53,5 @@ class Opened:
         return ThreadPoolExecutor(1, f"cutaway inside {self._name}")
 
     @cached_property
-    def _model(self) -> LanguageModel:
+    def _model(self) -> M:
         return self._open()

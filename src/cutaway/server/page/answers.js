@@ -13,6 +13,7 @@ import { ask, fault } from "./server.js";
  * @property {import("./changes.js").Edit[]} edits
  * @property {number} [target]
  * @property {number} [position]
+ * @property {number} [step] of the checkpoint that answers, where it is one
  */
 
 const MOST_KEPT = 12;
@@ -32,9 +33,10 @@ export function answer({ name, ...body }) {
 
 /** A place where answers are shown, one question after the other. */
 export class Answers {
-  /** @param {import("./views/address.js").Address} address */
-  constructor(address) {
+  /** @param {import("./views/address.js").Address} address @param {(question: Question) => Promise<Record<string, any>[]>} [asking] who answers, if not the model */
+  constructor(address, asking = answer) {
     this.address = address;
+    this.asking = asking;
     this.element = h("div", { class: "answers" });
     this.asked = "";
     /** When what is asked is shown. @type {Promise<void>} */
@@ -73,7 +75,7 @@ export class Answers {
 
   /** Put the answer in place of what is there. @param {Question} question @param {AbortSignal} signal */
   async fill(question, signal) {
-    const views = await answer(question);
+    const views = await this.asking(question);
     if (signal.aborted) return;
     const titled = views.length > 1;
     const sections = views.map(({ title }) => h("div", {}, titled ? h("h2", {}, title) : null));

@@ -15,6 +15,7 @@ import { PLAYBACK_KEYS } from "./playback.js";
 import { See } from "./see.js";
 import { Session } from "./session.js";
 import { Tour } from "./tour.js";
+import { Train } from "./train.js";
 import { Write } from "./write.js";
 import { Writer } from "./writer.js";
 import { Zoom } from "./zoom.js";
@@ -51,6 +52,7 @@ async function start(page) {
     { name: "zoom", title: "Zoom", view: new Zoom(session, writer) },
     { name: "change", title: "Change", view: new Change(session) },
     { name: "compare", title: "Compare", view: new Compare(session) },
+    { name: "train", title: "Train", view: new Train(session) },
   ];
   const sections = views.map(({ name, view }) => h("section", { id: `view-${name}` }, view.element));
   const tabs = new Tabs(
