@@ -14,7 +14,8 @@ from command_line import environment, run
 PAGE = (Path(__file__).parents[1] / "docs" / "how-to" / "export.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ cutaway (.+)$", PAGE, re.MULTILINE)
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-LIBRARIES = [re.search(r"^(?:from|import) (llama_cpp|onnxruntime|transformers)", one, re.MULTILINE)[1] for one in PROGRAMS]
+LIBRARY = re.compile(r"^(?:from|import) (llama_cpp|onnxruntime|transformers)", re.MULTILINE)
+LIBRARIES = [LIBRARY.search(program)[1] for program in PROGRAMS]
 
 
 @pytest.fixture(scope="module")

@@ -88,8 +88,8 @@ CHAPTER = Chapter(
             check=induces,
         ),
         Exercise(
-            question="Find another sentence in which ` her` is likelier than ` his`, and no longer without the head that "
-            "decided the chapter's.",
+            question="Find another sentence in which ` her` is likelier than ` his`, and no longer without the head "
+            "that decided the chapter's.",
             hint="begin like the example, with another person or another deed: attribute(…).logit is her less his",
             check=turned,
         ),
