@@ -3,6 +3,7 @@
 When new weights come and one of these fails, the sentence has to be written anew, and the test with it.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -120,6 +121,23 @@ def test_12_typical_may_leave_out_the_likeliest(gpt):
     assert ordered[:100].sum() < 0.9
 
 
+def test_13_eight_bits_cost_nothing_and_two_ruin_it(gpt):
+    story = gpt.ids("Once upon a time there was a king who had three daughters, and he loved the youngest best.")
+
+    def nats(bits):
+        model = copy.deepcopy(gpt.model)
+        for name, parameter in model.named_parameters():
+            if bits and name.startswith("h.") and parameter.ndim == 2:
+                scale = parameter.abs().amax(dim=1, keepdim=True) / (2 ** (bits - 1) - 1)
+                parameter.data = (parameter / scale).round() * scale
+        ids = torch.tensor([story])
+        with torch.no_grad():
+            return model(ids[:, :-1], ids[:, 1:])[1].item()
+
+    assert abs(nats(8) - nats(None)) < 0.02
+    assert nats(2) > nats(None) + 1
+
+
 def test_13_errors_that_cancel_are_worth_it(gpt):
     from cutaway.guide import shakespeare
     from cutaway.native.packed import FORMATS
@@ -183,6 +201,20 @@ def test_14_some_head_begins_to_induce_and_it_helps(gpt):
     scores = inspect.detect_heads(gpt)
     assert scores.best("induction", 1)[0]["value"] > 0.1
     assert scores.repeated_loss < scores.first_loss
+
+
+def test_15_the_more_it_has_read_the_less_it_is_surprised(gpt):
+    from cutaway.evals.documents import Document, Extent
+    from cutaway.evals.perplexity import Meter
+    from cutaway.evals.scorers import scorer_of
+    from cutaway.guide import shakespeare
+
+    def perplexity(stride):
+        document = Document(extent=Extent(name="play"), chunks=iter([gpt.ids(shakespeare()[:6000])]))
+        return Meter(scorer_of(gpt.model), gpt.tokenizer, stride=stride).measure([document]).total.perplexity
+
+    size = gpt.config.block_size
+    assert perplexity(size) > perplexity(size // 2) > perplexity(size // 8)
 
 
 def test_15_a_name_is_taken_from_the_text(gpt):
