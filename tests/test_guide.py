@@ -1,9 +1,11 @@
 """The exercises: right answers pass, wrong ones get a hint, whatever is typed."""
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cutaway
 from command_line import mistake, run
 from cutaway.errors import ConfigError
 from cutaway.guide import Exercise, Verdict, chapter, shakespeare
@@ -11,43 +13,69 @@ from cutaway.guide.chapters import MODULES
 from cutaway.guide.exercise import number_in
 
 KNOWN = "I do not know. I do not know. I do not know. I do not know."
+HEADS = [f"{layer}.{head}" for layer in range(4) for head in range(3)]
 
 RIGHT = {
-    1: {"a": "He sat down in the arm-", "b": "He went to the very great and", "c": "The princess put on", "d": "8192"},
+    1: {"d": "8192"},
     2: {"a": "15", "b": "jazz", "c": "CIU", "d": "844596301"},
     3: {"a": "8", "b": "strawberry", "c": "🦊", "d": "_t"},
-    4: {"a": "39383808", "b": "horse", "c": "laughed smiled"},
-    5: {"a": "524800", "b": "3.2", "c": "1.0"},
+    4: {"a": "39383808"},
+    5: {"a": "524800"},
     6: {"a": "50331648", "b": "1.503", "c": "100 0 0"},
-    7: {"a": "4718592", "b": "-0.8", "c": "0"},
+    7: {"a": "4718592", "b": "-0.8"},
     8: {"a": "30740800", "b": "distilgpt2", "c": "4 4 128", "d": "6.9"},
     9: {"a": "14", "b": "1.5", "c": "0.4", "d": "0.003"},
     10: {"a": "409600", "b": "409.6", "c": "0.1 0.4"},
     11: {"a": "14", "b": "2", "c": "10"},
-    12: {"a": "56", "b": "0.38", "c": "7.4"},
-    13: {"a": "36864", "b": "16", "c": "7"},
-    14: {"a": "h.2.mlp_out", "b": "3.0", "c": "The princess put on", "d": "The woman kissed"},
-    15: {"a": "20.1", "b": "1.08", "c": "The child said that", "d": KNOWN},
+    12: {"c": "7.4"},
+    13: {"a": "36864", "b": "16"},
+    14: {"a": "h.2.mlp_out"},
+    15: {"a": "20.1", "b": "1.08", "d": KNOWN},
     16: {"a": "0.00204", "b": "15.6", "c": "0.8412"},
 }
 """An answer for each exercise that is right, found by doing it."""
 
+ONE_OF = {
+    (4, "b"): ["red", "blue", "green", "horse"],
+    (5, "b"): HEADS,
+    (5, "c"): HEADS,
+    (7, "c"): ["0", "1", "2", "3"],
+    (13, "c"): [str(bits) for bits in range(2, 17)],
+    (14, "b"): HEADS,
+}
+"""Where the bundled model's weights decide: exactly one of these is right."""
+
+PEOPLE = ["princess", "old lady", "mother", "queen", "girl", "little girl", "aunt", "nurse", "bride", "countess"]
+DEEDS = ["kissed", "loved", "took off", "put on", "lifted", "washed"]
+
+SOME_OF = {
+    (1, "a"): ["He sat down in the arm-", "Once upon a", "on the other hand, and on the other h", "to and fr"],
+    (1, "b"): ["He went to the very great and", "It was a very strange and", "She was a tall, thin and"],
+    (1, "c"): [f"The {person} put on" for person in PEOPLE if "old" not in person],
+    (4, "c"): ["laughed smiled", "three four", "king queen", "father mother", "cried exclaimed", "replied answered"],
+    (12, "b"): [f"{hundredths / 100}" for hundredths in range(2, 120)],
+    (14, "c"): [f"The {person} put on" for person in PEOPLE],
+    (14, "d"): [f"The {person} {deed}" for person in ("woman", *PEOPLE) for deed in DEEDS],
+    (15, "c"): [f"The {person} said that" for person in ("child", "cook", "servant", "stranger", "teacher", "baby")],
+}
+"""Where they decide among very many answers: at least one of these is right."""
+
 WRONG = {
-    1: {"a": "Once upon a", "b": "Thank you", "c": "The old man put on", "d": "50257"},
+    1: {"a": "Thank you", "b": "Thank you", "c": "The old man put on", "d": "50257"},
     2: {"a": "70", "b": "the", "c": "the", "d": "61"},
     3: {"a": "40", "b": "lighthouse", "c": "a", "d": "qu"},
-    4: {"a": "768", "b": "red", "c": "king horse"},
-    5: {"a": "1024", "b": "3.1", "c": "3.1"},
+    4: {"a": "768", "b": "table", "c": "king horse"},
+    5: {"a": "1024", "b": "9.9", "c": "9.9"},
     6: {"a": "1024", "b": "3", "c": "1 2 3"},
-    7: {"a": "768", "b": "0", "c": "2"},
+    7: {"a": "768", "b": "0", "c": "4"},
     8: {"a": "1600", "b": "gpt2-xl", "c": "1 1 16", "d": "10.8"},
     9: {"a": "8", "b": "0.1", "c": "1.5", "d": "3"},
     10: {"a": "400", "b": "16", "c": "0.5 0.6"},
     11: {"a": "16", "b": "1", "c": "9"},
-    12: {"a": "5", "b": "0.5", "c": "2.7"},
-    13: {"a": "768", "b": "40", "c": "8"},
-    14: {"a": "h.2.mlp_post", "b": "3.1", "c": "The old man put on", "d": "The princess put on"},
-    15: {"a": "3", "b": "4.33", "c": "The captain said that", "d": "Purple elephants calculate silently"},
+    12: {"a": "0", "b": "50", "c": "2.7"},
+    13: {"a": "768", "b": "40", "c": "16"},
+    14: {"a": "h.2.mlp_post", "b": "9.9", "c": "The old man put on", "d": "The old man put on"},
+    15: {"a": "3", "b": "4.33", "c": "The king said that", "d": "Purple elephants calculate silently"},
     16: {"a": "0.02", "b": "0", "c": "0.8413"},
 }
 
@@ -60,10 +88,36 @@ def exercise(number, letter):
     return chapter(number).by_letter()[letter]
 
 
-@each_exercise
+@pytest.mark.parametrize(("number", "letter"), [(number, letter) for number in RIGHT for letter in RIGHT[number]])
 def test_a_right_answer_is_right(number, letter):
     right, remark = exercise(number, letter).verdict(RIGHT[number][letter])
     assert right, remark
+
+
+@pytest.mark.parametrize(("number", "letter"), ONE_OF)
+def test_one_answer_alone_is_right(number, letter):
+    right = [answer for answer in ONE_OF[number, letter] if exercise(number, letter).verdict(answer).right]
+    assert len(right) == 1, right
+
+
+@pytest.mark.parametrize(("number", "letter"), SOME_OF)
+def test_a_right_answer_can_be_found(number, letter):
+    verdicts = (exercise(number, letter).verdict(answer) for answer in SOME_OF[number, letter])
+    assert any(verdict.right for verdict in verdicts)
+
+
+def test_the_nucleus_is_as_large_as_plain_addition_makes_it():
+    gpt = cutaway.load("fable", device="cpu")
+    with torch.no_grad():
+        chances = gpt.model(torch.tensor([gpt.ids("He took off his")]))[0][0, -1].softmax(-1).sort(descending=True)[0]
+    size = int((chances.cumsum(0) < 0.5).sum()) + 1
+    assert exercise(12, "a").verdict(str(size)).right
+    assert not exercise(12, "a").verdict(str(size + 1)).right
+
+
+def test_every_exercise_has_a_right_answer_here():
+    known = {(number, letter) for number in RIGHT for letter in RIGHT[number]} | set(ONE_OF) | set(SOME_OF)
+    assert known | {(12, "a")} == {(number, letter) for number in MODULES for letter in chapter(number).by_letter()}
 
 
 @each_exercise

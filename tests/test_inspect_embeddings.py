@@ -30,7 +30,7 @@ def test_the_rows_are_those_of_the_model(fable):
     assert torch.equal(tokens.weight, fable.model.wte.weight)
     assert torch.equal(positions.weight, fable.model.wpe.weight)
     assert tokens.labels[fable.tokenizer.encode(" fox")[0]] == "Ġfox"
-    assert positions.values.values.shape == (256, 192)
+    assert positions.values.values.shape == (fable.config.block_size, fable.config.n_embd)
 
 
 def test_a_bare_model_of_any_precision_is_read_too():

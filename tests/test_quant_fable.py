@@ -52,5 +52,6 @@ def test_loaded_as_it_is_and_rounded_to_nearest_it_is_close_in_8_bits(model, tex
     assert abs(cost.perplexity_increase) < 0.005
 
 
-def test_the_texts_are_the_models_own(texts):
-    assert [rows.shape for rows in texts] == [torch.Size([32, 256])] * 2
+def test_the_texts_fill_the_models_context(model, texts):
+    size = model.config.block_size
+    assert [rows.shape for rows in texts] == [torch.Size([8192 // size, size])] * 2

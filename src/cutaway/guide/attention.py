@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from cutaway.guide.bundled import fable, probability
+from cutaway.guide.bundled import fable, name_of_head, probability
 from cutaway.guide.exercise import Chapter, Exercise, Verdict, number_check
 from cutaway.inspect import ablate_heads, detect_heads
 
@@ -25,7 +25,7 @@ def chances_without() -> dict[str, float]:
             edited = model.edited(ablate_heads(layer, head))
             with torch.no_grad():
                 logits = edited.model(torch.tensor([model.ids("The old man put on")]))[0][0, -1]
-            found[f"{layer}.{head}"] = logits.softmax(-1)[model.tokenizer.id_of("Ġhis")].item()
+            found[name_of_head(layer, head)] = logits.softmax(-1)[model.tokenizer.id_of("Ġhis")].item()
     return found
 
 
@@ -43,7 +43,7 @@ def carries_the_man(answer: str) -> Verdict:
 def previous(answer: str) -> Verdict:
     """Whether that head looks at the previous token most."""
     best = detect_heads(fable()).best("previous token", 1)[0]
-    name = f"{best['layer']}.{best['head']}"
+    name = name_of_head(best["layer"], best["head"])
     return Verdict(answer.strip() == name, f"{answer.strip()} {'is' if answer.strip() == name else 'is not'} it")
 
 

@@ -21,6 +21,11 @@ def expected(text: str) -> tuple[str, float]:
     return fable().tokenizer.decode([prediction.token]), prediction.probability
 
 
+def name_of_head(layer: int, head: int) -> str:
+    """How answers name a head: `0.2`."""
+    return f"{layer}.{head}"
+
+
 def probability(text: str, word: str) -> float:
     """How probable the model finds it that a word, which may be several tokens, goes on with a text."""
     import math

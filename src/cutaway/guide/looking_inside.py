@@ -3,7 +3,7 @@
 from functools import cache
 
 from cutaway.errors import CutawayError
-from cutaway.guide.bundled import fable
+from cutaway.guide.bundled import fable, name_of_head
 from cutaway.guide.exercise import Chapter, Exercise, Verdict
 from cutaway.inspect import ablate_heads, all_names, attribute, detect_heads
 
@@ -14,7 +14,7 @@ EXAMPLE, AHEAD = "The old woman put on", 0.5
 def strongest_induction() -> str:
     """The head that looks most where an induction head looks."""
     best = detect_heads(fable()).best("induction", 1)[0]
-    return f"{best['layer']}.{best['head']}"
+    return name_of_head(best["layer"], best["head"])
 
 
 def induces(answer: str) -> Verdict:
@@ -23,10 +23,26 @@ def induces(answer: str) -> Verdict:
     return Verdict(right, f"{answer.strip()} {'is' if right else 'is not'} it")
 
 
+@cache
+def deciding_head() -> tuple[int, int]:
+    """The layer and the number of the head that adds most to ` her`, less ` his`, in the chapter's example."""
+    votes = attribute(fable(), EXAMPLE, " her", against=" his").heads.values
+    return divmod(int(votes.argmax()), fable().config.n_head)
+
+
 def difference(text: str, *, without: bool = False) -> float:
-    """By how much the logit of ` her` is above that of ` his`, perhaps without head 3.1."""
-    model = fable().edited(ablate_heads(3, 1)) if without else fable()
+    """By how much the logit of ` her` is above that of ` his`, perhaps without the head that decides the example."""
+    model = fable().edited(ablate_heads(*deciding_head())) if without else fable()
     return attribute(model, text, " her", against=" his").logit
+
+
+def both(text: str) -> tuple[float, float, str]:
+    """The difference with the head and without it, and the two in words.
+
+    Raises: CutawayError for a text that the model cannot read.
+    """
+    whole, less = difference(text), difference(text, without=True)
+    return whole, less, f"her less his: {whole:.2f}, and without {name_of_head(*deciding_head())} {less:.2f}"
 
 
 def turned(answer: str) -> Verdict:
@@ -34,19 +50,19 @@ def turned(answer: str) -> Verdict:
     if answer.strip() == EXAMPLE:
         return Verdict(False, "that is the chapter's own")
     try:
-        whole, less = difference(answer.strip()), difference(answer.strip(), without=True)
+        whole, less, remark = both(answer.strip())
     except CutawayError as error:
         return Verdict(False, str(error))
-    return Verdict(whole > 0 > less, f"her less his: {whole:.2f}, and without 3.1 {less:.2f}")
+    return Verdict(whole > 0 > less, remark)
 
 
 def unmoved(answer: str) -> Verdict:
     """Whether there is a sentence that says her and says so without the head."""
     try:
-        whole, less = difference(answer.strip()), difference(answer.strip(), without=True)
+        whole, less, remark = both(answer.strip())
     except CutawayError as error:
         return Verdict(False, str(error))
-    return Verdict(whole > AHEAD and less > AHEAD, f"her less his: {whole:.2f}, and without 3.1 {less:.2f}")
+    return Verdict(whole > AHEAD and less > AHEAD, remark)
 
 
 def named(answer: str) -> Verdict:
@@ -72,7 +88,8 @@ CHAPTER = Chapter(
             check=induces,
         ),
         Exercise(
-            question="Find another sentence in which ` her` is likelier than ` his`, and without head 3.1 no longer.",
+            question="Find another sentence in which ` her` is likelier than ` his`, and no longer without the head "
+            "that decided the chapter's.",
             hint="begin like the example, with another person or another deed: attribute(…).logit is her less his",
             check=turned,
         ),

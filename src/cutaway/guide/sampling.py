@@ -29,13 +29,14 @@ def nucleus() -> float:
     return int(np.isfinite(truncate(logits(), params)).sum())
 
 
-def sure_of_the_hat(answer: str) -> Verdict:
+def sure_of_the_likeliest(answer: str) -> Verdict:
     """Whether at that temperature the likeliest token has the share that is asked for."""
     value = number_in(answer)
     if value is None or not math.isfinite(value) or not 0.01 <= value <= MAX_TEMPERATURE:
         return Verdict(False, f"{answer!r} is not a temperature from 0.01 to {MAX_TEMPERATURE:g}")
-    share = float(softmax(logits() / value).max())
-    return Verdict(abs(share - SHARE) < 0.02, f"at temperature {value:g} the likeliest token has {share:.1%}")
+    likeliest = int(logits().argmax())
+    share, piece = float(softmax(logits() / value)[likeliest]), fable().tokenizer.piece(likeliest)
+    return Verdict(abs(share - SHARE) < 0.02, f"at temperature {value:g} {piece!r} has {share:.1%}")
 
 
 def odds() -> float:
@@ -53,9 +54,9 @@ CHAPTER = Chapter(
             check=number_check(nucleus, "tokens"),
         ),
         Exercise(
-            question="At which temperature does ` hat` get 90% there (88% to 92%)?",
-            hint="below 0.5, where it gets about 74%",
-            check=sure_of_the_hat,
+            question="At which temperature does the likeliest token there get 90% (88% to 92%)?",
+            hint="below 1: divide the logits by it, take the softmax, and look at the largest; then try one between",
+            check=sure_of_the_likeliest,
         ),
         Exercise(
             question="One token's logit is higher by 1 than another's. How much likelier is it at temperature 0.5? "
