@@ -2,10 +2,12 @@
 
     pip install lm-eval transformers
     python -m benchmarks.evals --data FOLDER [--model FOLDER] [--task hellaswag …] [--limit 50] [--rounds 3] [--json]
+                               [--batch 16] [--exact]
 
 FOLDER holds what `cutaway eval` reads: hellaswag.jsonl, piqa.jsonl, lambada_test.jsonl, wikitext2.txt. Without --model,
 random weights of GPT-2 124M. Both run in this process on the same threads and take turns; the harness builds its own
-prompts from the same file. Tokens are those that the harness' model reads.
+prompts from the same file. Tokens are those that the harness' model reads. With --exact the harness' model is asked
+in float64, too: rounding errors of ours and theirs are distances from that, in --json those of every request.
 """
 
 import argparse
@@ -14,10 +16,10 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import lm_eval.tasks
 import torch
@@ -48,6 +50,7 @@ HARNESS = {
     "boolq": "super_glue/boolq/default.yaml",
 }
 """Where the harness defines each task."""
+Run: TypeAlias = Callable[[], list[float]]
 
 
 @contextlib.contextmanager
@@ -84,20 +87,15 @@ def texts_of(file: Path, limit: int) -> list[str]:
     return [" ".join(words[start : start + size]) for start in range(0, min(len(words), limit * size), size)]
 
 
-def contestants(name: str, folder: Path, limit: int, ours: CutawayLM, theirs: HFLM) -> tuple[Any, Any, list[Instance]]:
-    """Ours and theirs, each returning a log-probability for each request."""
+def contestant(name: str, folder: Path, limit: int, ours: CutawayLM) -> tuple[Run, list[Instance]]:
+    """Ours, returning a log-probability for each request, and what the harness' model is asked."""
     if name == "wikitext2":
         requests = [
             Instance(request_type="loglikelihood_rolling", doc={}, arguments=(text,), idx=0)
             for text in texts_of(folder / "wikitext2.txt", max(1, limit // 25))
         ]
-        return (
-            lambda: ours.loglikelihood_rolling(requests),
-            lambda: theirs.loglikelihood_rolling(requests, True),
-            requests,
-        )
+        return lambda: ours.loglikelihood_rolling(requests), requests
     file = folder / f"{FILES.get(name, name)}.jsonl"
-    requests = harness_requests(name, file, limit)
     records = list(islice(read_records(file), limit))
     if name == "lambada":
         texts = [record["text"] for record in records]
@@ -111,7 +109,7 @@ def contestants(name: str, folder: Path, limit: int, ours: CutawayLM, theirs: HF
             found = answer_questions(asked, ours.scorer, ours.tokenizer)
             return [value for made in found for value in made["logprobs"]]
 
-    return run, lambda: [answer[0] for answer in theirs.loglikelihood(requests, True)], requests
+    return run, harness_requests(name, file, limit)
 
 
 def tokens_in(requests: Sequence[Instance], model: HFLM) -> int:
@@ -119,12 +117,27 @@ def tokens_in(requests: Sequence[Instance], model: HFLM) -> int:
     return sum(len(model.tok_encode("".join(request.args))) for request in requests)
 
 
-def compare(name: str, data: Path, limit: int, rounds: int, ours: CutawayLM, theirs: HFLM) -> dict[str, Any]:
+def errors(found: dict[str, list[float]], exact: Sequence[float]) -> dict[str, Any]:
+    """How far each side is from float64, at most and request by request."""
+    off = {side: [value - truth for value, truth in zip(values, exact, strict=True)] for side, values in found.items()}
+    return {"exact": exact, "errors": off, "largest_error": {side: max(map(abs, off[side])) for side in off}}
+
+
+def ask(model: HFLM, requests: list[Instance]) -> list[float]:
+    """The harness' model's answers."""
+    if requests[0].request_type == "loglikelihood_rolling":
+        return list(model.loglikelihood_rolling(requests, True))
+    return [answer[0] for answer in model.loglikelihood(requests, True)]
+
+
+def compare(
+    name: str, data: Path, limit: int, rounds: int, ours: CutawayLM, theirs: HFLM, exact: HFLM | None
+) -> dict[str, Any]:
     """One set: the largest difference, and the seconds of both."""
-    run, run_theirs, requests = contestants(name, data, limit, ours, theirs)
+    run, requests = contestant(name, data, limit, ours)
     found: dict[str, list[float]] = {}
     seconds = interleaved(
-        {"cutaway": lambda: found.update(ours=run()), "hf": lambda: found.update(theirs=run_theirs())}, rounds
+        {"cutaway": lambda: found.update(ours=run()), "hf": lambda: found.update(theirs=ask(theirs, requests))}, rounds
     )
     row: dict[str, Any] = {
         "task": name,
@@ -136,23 +149,30 @@ def compare(name: str, data: Path, limit: int, rounds: int, ours: CutawayLM, the
     if rounds:
         row |= {f"{side}_s": statistics.median(times) for side, times in seconds.items()}
         row["ratio"] = median_ratio(seconds["hf"], seconds["cutaway"])
+    if exact is not None:
+        row |= errors(found, ask(exact, requests))
     print(line(row), file=sys.stderr, flush=True)
     return row
 
 
-def measure(names: Sequence[str], data: Path, model: str | None, limit: int, rounds: int, batch: int) -> dict[str, Any]:
+def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Each set in turn."""
-    with checkpoint(model) as folder:
+    with checkpoint(args.model) as folder:
         ours = CutawayLM(str(folder))
-        theirs = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=batch)
-        rows = [compare(name, data, limit, rounds, ours, theirs) for name in names]
-    return {"model": model or "random gpt2", "limit": limit, "batch": batch, "rows": rows, "environment": environment()}
+        theirs = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=args.batch)
+        exact = HFLM(pretrained=str(folder), device="cpu", dtype="float64", batch_size=1) if args.exact else None
+        rows = [compare(name, args.data, args.limit, args.rounds, ours, theirs, exact) for name in args.task]
+    about = {"model": args.model or "random gpt2", "limit": args.limit, "batch": args.batch}
+    return {**about, "rows": rows, "environment": environment()}
 
 
 def line(row: dict[str, Any]) -> str:
     """A row of the table."""
+    off = row.get("largest_error")
+    errors = f"{off['ours']:>8.1e} {off['theirs']:>8.1e}" if off else f"{'':>8} {'':>8}"
     times = f"{row['cutaway_s']:>10.2f} {row['hf_s']:>8.2f} {row['ratio']:>6.2f}" if "ratio" in row else ""
-    return f"{row['task']:>14} {row['requests']:>9,} {row['tokens']:>8,} {row['largest_difference']:>11.1e} {times}"
+    figures = f"{row['requests']:>9,} {row['tokens']:>8,} {row['largest_difference']:>11.1e} {errors} {times}"
+    return f"{row['task']:>14} {figures}"
 
 
 def main() -> None:
@@ -164,12 +184,13 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--exact", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    result = measure(args.task, args.data, args.model, args.limit, args.rounds, args.batch)
-    heading = f"{'':>14} {'requests':>9} {'tokens':>8} {'difference':>11} {'cutaway s':>10} {'hf s':>8} {'times':>6}"
-    lines = [heading, *map(line, result["rows"])]
+    result = measure(args)
+    names = f"{'requests':>9} {'tokens':>8} {'difference':>11} {'error':>8} {'theirs':>8}"
+    lines = [f"{'':>14} {names} {'cutaway s':>10} {'hf s':>8} {'times':>6}", *map(line, result["rows"])]
     report(result, lines, args.json)
 
 

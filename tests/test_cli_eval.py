@@ -130,6 +130,32 @@ def test_finished_questions_are_kept(data):
     assert [json.loads(line).get("item") for line in items.read_text().splitlines()] == [None, 0, 1, 2, 3]
 
 
+def test_a_set_in_many_files_has_a_row_for_each_group(data):
+    (data / "blimp" / "data").mkdir(parents=True)
+    (data / "blimp" / "README.md").write_text("not a record")
+    for name in ("wh_island", "npi_present_1"):
+        pair = {"sentence_good": "The owl flies.", "sentence_bad": "The owl fly.", "UID": name}
+        (data / "blimp" / "data" / f"{name}.jsonl").write_text(json.dumps(pair) + "\n")
+    rows = [row.split() for row in found("blimp", "--data", data, "--groups").splitlines()[-3:]]
+    assert [row[:2] for row in rows] == [["blimp", "2"], ["npi_present_1", "1"], ["wh_island", "1"]]
+    scores = json.loads(found("blimp", "--data", data, "--json"))["tasks"]["blimp"]
+    assert {name: share["of"] for name, share in scores["groups"].items()} == {"npi_present_1": 1, "wh_island": 1}
+
+
+def test_two_evaluations_are_compared(data):
+    one, other = data / "one.jsonl", data / "other.jsonl"
+    found("piqa", "--data", data, "--items", one)
+    found("piqa", "--data", data, "--items", other, "--dtype", "float64", "--limit", "3", "--shots", "1")
+    rows = run("eval", "compare", one, other).out.splitlines()
+    assert rows[:3] == ["piqa, 3 items", f"before  {tiny()} in float32", f"after   {tiny()} in float64"]
+    assert rows[5].startswith("right, whole answer, %")
+    assert "not the same: shots was 0 and is 1" in rows
+    assert rows[-1] == "1 items that only one of them has finished are left out"
+    told = json.loads(run("eval", "compare", one, other, "--json").out)
+    assert [measure["items"] for measure in told["measures"]] == [3] * 4
+    assert "is not a file of finished items" in mistake("eval", "compare", one, data / "piqa.jsonl")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -148,7 +174,7 @@ def test_the_papers_figures_stand_next_to_ours(data):
     rows = [row.split() for row in result.out.splitlines()]
     assert rows[0][0] == "set"
     assert [row[0] for row in rows[1:]] == ["lambada"] * 3
-    assert rows[1][3] == "35.13"
+    assert rows[1][4] == "35.13"
     assert "left out:" in result.err
     measured = json.loads(run("eval", "paper", "--data", data, "--model", tiny(), "--set", "lambada", "--json").out)
     assert measured["sets"]["lambada"]["items"] == 2
@@ -156,7 +182,9 @@ def test_the_papers_figures_stand_next_to_ours(data):
 
 def test_a_set_that_is_asked_for_must_be_there(data):
     sentence = mistake("eval", "paper", "--data", data, "--set", "ptb", "--model", tiny())
-    assert sentence.endswith("holds no file for ptb; it would be called ptb.test.txt")
+    assert sentence.endswith(
+        "holds no file for ptb; it would be called ptb.test.txt or simple-examples/data/ptb.test.txt"
+    )
     assert "is not on the Hub; take it from" in mistake("eval", "paper", "--set", "enwik8", "--model", tiny())
     assert "did you mean 'wikitext2'?" in mistake("eval", "paper", "--set", "wikitext", "--model", tiny())
 

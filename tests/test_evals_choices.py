@@ -38,7 +38,7 @@ RECORDS = {
         "question": "cause", "label": 0,
     },
     "boolq": {"passage": "Owls fly.", "question": "do owls fly", "answer": True},
-    "blimp": {"sentence_good": "The owl flies.", "sentence_bad": "The owl fly."},
+    "blimp": {"sentence_good": "The owl flies.", "sentence_bad": "The owl fly.", "UID": "agreement"},
 }  # fmt: skip
 """One record each, as the Hub has them."""
 
@@ -141,6 +141,16 @@ def test_measures_divide_by_nothing_by_characters_or_by_tokens():
     scores.add({"answer": 1, "logprobs": [-2.0, -1.0], "characters": [1, 1], "tokens": [1, 1]})
     assert scores.sum.right == 1
     assert scores.chance == pytest.approx((1 / 3 + 1 / 2) / 2)
+
+
+def test_groups_are_counted_for_themselves():
+    scores = ChoiceScores()
+    for group, right in (("a", 0), ("b", 1), ("b", 0)):
+        scores.add({"answer": right, "logprobs": [-1.0, -2.0], "characters": [1, 1], "tokens": [1, 1], "group": group})
+    assert {name: (share["right"], share["of"]) for name, share in scores.to_dict()["groups"].items()} == {
+        "a": (1, 1),
+        "b": (1, 2),
+    }
 
 
 def test_the_standard_error_is_that_of_a_sample_mean():

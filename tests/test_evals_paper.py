@@ -1,8 +1,10 @@
+import gzip
+import json
 import math
 
 import pytest
 
-from cutaway.errors import EvaluationError
+from cutaway.errors import DataError, EvaluationError
 from cutaway.evals.cloze import cloze_questions
 from cutaway.evals.detokenize import NEWS, PENN, TREEBANK_TEXT, WIKITEXT
 from cutaway.evals.item_log import ItemLog
@@ -27,7 +29,9 @@ EXAMPLES = [
     (PENN, "mr. <unk> said it does n't cost $ N million", "mr. <unk> said it doesn't cost $N million"),
     (PENN, "the company 's profit rose N %", "the company's profit rose N%"),
     (TREEBANK_TEXT, "`` i do n't , '' she said -LRB- again -RRB- .", '"i don\'t," she said (again).'),
+    (PENN, r"capital cities\/abc fell N N", "capital cities/abc fell N N"),
     (NEWS, 'He said , " We \'re sure . "', 'He said, "We\'re sure."'),
+    (NEWS, "It 's ( AP ) $ 94 million they didn 't want .", "It's (AP) $94 million they didn't want."),
 ]  # fmt: skip
 EXAMPLES = [pytest.param(*example, id=example[2][:30]) for example in EXAMPLES]
 STORY = "the fox met the owl and the owl met"
@@ -90,6 +94,32 @@ def test_the_test_set_of_bytes_is_the_end_from_a_whole_character_on(tmp_path, mo
     assert found["bits_per_byte"] == pytest.approx(found["loss"] / math.log(2) / 7)
 
 
+def test_lines_of_the_hub_give_the_text_of_the_original_file(tmp_path):
+    """There an empty line has lost its space and its end."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    lines = ["", " = A fox = \n", "", " The fox met 2 @,@ 000 owls . \n"]
+    parquet.write_table(pyarrow.table({"text": lines}), tmp_path / "test.parquet")
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines))
+    original = " \n = A fox = \n \n The fox met 2 @,@ 000 owls . \n"
+    for name in ("test.parquet", "lines.jsonl"):
+        assert WIKITEXT.detokenize(whole_text([tmp_path / name])) == WIKITEXT.detokenize(original)
+
+
+def test_compressed_text_is_read_and_what_is_cut_off_refused(tmp_path):
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"a fox\n"))
+    assert whole_text([tmp_path / "a.txt.gz"]) == "a fox\n"
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"a fox\n")[:-3])
+    with pytest.raises(DataError, match="damaged or cut off"):
+        whole_text([tmp_path / "b.txt.gz"])
+
+
+def test_too_much_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("cutaway.evals.paper.MAX_BYTES", 5)
+    (tmp_path / "a").write_text("123456")
+    with pytest.raises(EvaluationError, match="give the test set alone"):
+        whole_text([tmp_path / "a"])
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"a\xff")
     with pytest.raises(EvaluationError, match="not UTF-8 text"):
@@ -100,14 +130,17 @@ def test_last_words_are_scored_after_all_the_rest(model):
     scorer = TorchScorer(model)
     texts = [f"{STORY} fox", f"{STORY} the owl"]
     found = list(guess_last_words(texts, scorer, TOKENIZER))
-    losses = []
+    losses: list[float] = []
     for text, outcome in zip(texts, found, strict=True):
         context, _, word = text.rpartition(" ")
         logprobs, greedy = slowly(model, pair_passage(TOKENIZER, context, f" {word}", 64))
         assert outcome["logprob"] == pytest.approx(logprobs.sum(), abs=2e-6)
         assert outcome["greedy"] == greedy
         losses.append(-logprobs.sum())
-    assert scores_of(found).perplexity == pytest.approx(math.exp(sum(losses) / 2), rel=1e-5)
+    perplexity = math.exp(sum(losses) / 2)
+    assert scores_of(found).perplexity == pytest.approx(perplexity, rel=1e-5)
+    spread = abs(losses[0] - losses[1]) / 2  # of two, the standard error of the mean is half their distance
+    assert scores_of(found).perplexity_stderr == pytest.approx(perplexity * spread, rel=1e-4)
 
 
 def test_a_single_word_has_nothing_before_it(model):

@@ -196,13 +196,25 @@ def test_items_of_another_evaluation_are_refused(tmp_path):
         assert log.done == {0: {"losses": [1.0]}}
 
 
-@pytest.mark.parametrize("content", ["hello\n", "[1]\n", json.dumps({"model": "a"}) + "\nnot json\n"])
+KEY = json.dumps({"model": "a"})
+
+
+@pytest.mark.parametrize("content", ["hello\n", "hello", "[1]\n", f"{KEY}\nnot json\n", f'{KEY}\n{{"text": "a"}}\n'])
 def test_a_file_that_holds_something_else_is_left_alone(tmp_path, content):
     path = tmp_path / "items.jsonl"
     path.write_text(content)
     with pytest.raises(EvaluationError, match="not a file of finished items"), ItemLog({"model": "a"}, path):
         pass
     assert path.read_text() == content
+
+
+@pytest.mark.parametrize("size", [0, 5, len(KEY)])
+def test_a_file_whose_first_line_was_cut_off_begins_anew(tmp_path, size):
+    path = tmp_path / "items.jsonl"
+    path.write_text(KEY[:size])
+    with ItemLog({"model": "a"}, path) as log:
+        log.add(0, {"right": True})
+    assert path.read_text() == KEY + '\n{"item": 0, "right": true}\n'
 
 
 def test_scores_add_up():

@@ -58,6 +58,8 @@ class ChoiceScores:
     """By that divided among its tokens."""
     chance: float = 0.0
     """What guessing would score, on average."""
+    groups: dict[str, Share] = field(default_factory=dict)
+    """By the whole answer, for each part of a set that has some."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one question."""
@@ -66,11 +68,14 @@ class ChoiceScores:
         self.per_character.add(likeliest(divided(totals, outcome["characters"])) == answer)
         self.per_token.add(likeliest(divided(totals, outcome["tokens"])) == answer)
         self.chance += (1 / len(totals) - self.chance) / self.sum.of
+        if group := outcome.get("group"):
+            self.groups.setdefault(group, Share()).add(likeliest(totals) == answer)
 
     def to_dict(self) -> dict[str, Any]:
         """All measures, ready for JSON."""
         shares = {name: getattr(self, name).to_dict() for name in ("sum", "per_character", "per_token")}
-        return {"items": self.sum.of, **shares, "chance": self.chance}
+        groups = {"groups": {name: share.to_dict() for name, share in self.groups.items()}} if self.groups else {}
+        return {"items": self.sum.of, **shares, "chance": self.chance, **groups}
 
 
 def likeliest(values: Sequence[float]) -> int:
@@ -121,6 +126,7 @@ def _item(question: Question, number: int, most: int, tokenizer: AnyTokenizer, s
             "greedy": [score.greedy for score in scores],
             "tokens": [passage.n_scored for passage in passages],
             "characters": list(question.characters),
+            **({"group": question.group} if question.group else {}),
         }
 
     return Item(passages=passages, outcome=outcome)

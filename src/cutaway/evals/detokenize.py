@@ -17,6 +17,7 @@ OPENING = frozenset(["(", "[", "{", "$", "£", "#"])
 ENDINGS = ("n't", "'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}", "``": '"', "''": '"'}
 TREEBANK_OPENING, QUOTES = ("``",), ('"',)
+ESCAPED = r"\/"
 MARKED = {"@-@": "-", "@,@": ",", "@.@": "."}
 """How WikiText keeps apart what stood inside a word or a number."""
 
@@ -36,16 +37,20 @@ class Detokenizer:
     """Whether hyphens, commas and points inside words are marked by @."""
     treebank: bool = False
     """Whether quotation marks and brackets are written as in the Penn Treebank."""
+    slashes: bool = False
+    """Whether a slash has a backslash before it, as in the Penn Treebank."""
     endings: Sequence[str] = ENDINGS
     """Parts of words that stand by themselves."""
 
     def detokenize(self, text: str) -> str:
         """The text as people write it, line by line."""
-        return "\n".join(self._joined(line.split()) for line in text.split("\n"))
+        lines = (self._joined(line.split()) for line in text.split("\n"))
+        return "\n".join(line.replace(ESCAPED, "/") if self.slashes else line for line in lines)
 
     def retokenize(self, text: str) -> str:
         """The text with the set's habits again, spaces at the ends of lines excepted."""
-        return "\n".join(self._split(line) for line in text.split("\n"))
+        lines = (self._split(line) for line in text.split("\n"))
+        return "\n".join(line.replace("/", ESCAPED) if self.slashes else line for line in lines)
 
     def _joined(self, tokens: Sequence[str]) -> str:
         line, glued, open_quotes = "", True, {'"': False, "'": False}
@@ -111,7 +116,11 @@ class Detokenizer:
         return next((name for name, mark in TREEBANK.items() if mark == token), token)
 
 
-WIKITEXT = Detokenizer(name="wikitext", marks=True, endings=tuple(end for end in ENDINGS if end != "n't"))
-PENN = Detokenizer(name="penn", endings=tuple(end for end in ENDINGS if end != "'t"))
-TREEBANK_TEXT = Detokenizer(name="treebank", treebank=True, endings=PENN.endings)
-NEWS = Detokenizer(name="1bw", endings=PENN.endings)
+# Two schools: "do n't" as in the Penn Treebank, and "don 't" as Moses writes it.
+MOSES_ENDINGS = tuple(ending for ending in ENDINGS if ending != "n't")
+PENN_ENDINGS = tuple(ending for ending in ENDINGS if ending != "'t")
+
+WIKITEXT = Detokenizer(name="wikitext", marks=True, endings=MOSES_ENDINGS)
+NEWS = Detokenizer(name="1bw", endings=MOSES_ENDINGS)
+PENN = Detokenizer(name="penn", slashes=True, endings=PENN_ENDINGS)
+TREEBANK_TEXT = Detokenizer(name="treebank", treebank=True, endings=PENN_ENDINGS)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeAlias
 
@@ -11,6 +12,73 @@ Outcome: TypeAlias = dict[str, Any]
 """What became of an item, ready for JSON."""
 
 MAX_LINE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedItems:
+    """What a file holds."""
+
+    path: Path
+    key: Outcome
+    """What was evaluated, and how."""
+    outcomes: dict[int, Outcome]
+    """What became of each finished item."""
+    whole_bytes: int
+    """Up to where the lines are whole; of one that was cut off when a process died, nothing is kept."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file.
+
+        Raises: EvaluationError when it cannot be read, or holds something else.
+        """
+        outcomes: dict[int, Outcome] = {}
+        key: Outcome | None = None
+        whole = 0
+        try:
+            with path.open("rb") as lines:
+                while (line := lines.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+                    values = parsed(line, path)
+                    if key is None:
+                        key = values
+                    else:
+                        outcomes[number_of(values, path)] = values
+                    whole += len(line)
+        except OSError as error:
+            raise EvaluationError(f"{path} cannot be read: {error.strerror or error}; check the path") from None
+        if key is None:
+            raise no_items(path)
+        return cls(path=path, key=key, outcomes=outcomes, whole_bytes=whole)
+
+
+def parsed(line: bytes, path: Path) -> Outcome:
+    """The object that a line holds.
+
+    Raises: EvaluationError when it holds none.
+    """
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise no_items(path)
+    return values
+
+
+def number_of(values: Outcome, path: Path) -> int:
+    """Take the number of an item from its line.
+
+    Raises: EvaluationError when it has none.
+    """
+    number = values.pop("item", None)
+    if not isinstance(number, int):
+        raise no_items(path)
+    return number
+
+
+def no_items(path: Path) -> EvaluationError:
+    """The error for a file of something else."""
+    return EvaluationError(f"{path} is not a file of finished items; name another, or delete it")
 
 
 class ItemLog:
@@ -26,8 +94,8 @@ class ItemLog:
 
     def __enter__(self) -> Self:
         if self.path is not None:
+            whole = self._take_over(self.path)
             try:
-                whole = self._read(self.path) if self.path.is_file() else 0
                 self._file = self.path.open("r+b" if whole else "wb")
                 self._file.truncate(whole)
                 self._file.seek(whole)
@@ -45,32 +113,27 @@ class ItemLog:
         """Keep what became of an item."""
         self._write({"item": item} | outcome)
 
+    def _line(self, values: Mapping[str, Any]) -> bytes:
+        return json.dumps(values, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
     def _write(self, values: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(values, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            self._file.write(self._line(values))
             self._file.flush()
 
-    def _read(self, path: Path) -> int:
+    def _take_over(self, path: Path) -> int:
         """Take over what is there; how many bytes of it are whole."""
-        whole = 0
-        with path.open("rb") as lines:
-            while (line := lines.readline(MAX_LINE_BYTES)).endswith(b"\n"):
-                values = self._parse(line, path)
-                if not whole:
-                    self._check(values)
-                else:
-                    self.done[int(values.pop("item"))] = values
-                whole += len(line)
-        return whole
+        if not path.is_file() or self._is_begun(path):
+            return 0
+        found = FinishedItems.read(path)
+        self._check(found.key)
+        self.done = found.outcomes
+        return found.whole_bytes
 
-    def _parse(self, line: bytes, path: Path) -> Outcome:
-        try:
-            values = json.loads(line)
-        except ValueError:
-            values = None
-        if not isinstance(values, dict):
-            raise EvaluationError(f"{path} is not a file of finished items; name another, or delete it")
-        return values
+    def _is_begun(self, path: Path) -> bool:
+        """Whether the file holds nothing, or no more than the beginning of what would be its first line."""
+        key = self._line(self.key)
+        return path.stat().st_size < len(key) and key.startswith(path.read_bytes())
 
     def _check(self, found: Outcome) -> None:
         key = json.loads(json.dumps(self.key))

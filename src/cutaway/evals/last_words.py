@@ -28,6 +28,8 @@ class LastWordScores:
     """The same where the first token may not be a stop word, which a last word never is."""
     loss: float = 0.0
     """Nats of all words together."""
+    squares: float = 0.0
+    """Of the words' losses, for their spread."""
 
     @property
     def perplexity(self) -> float | None:
@@ -35,16 +37,26 @@ class LastWordScores:
         mean = self.loss / self.exact.of if self.exact.of else math.inf
         return math.exp(mean) if mean < 700 else None
 
+    @property
+    def perplexity_stderr(self) -> float | None:
+        """The standard error of the perplexity: itself times that of the mean loss, as far as errors are small."""
+        n = self.exact.of
+        if n < 2 or self.perplexity is None:
+            return None
+        return self.perplexity * math.sqrt(max(0.0, self.squares - self.loss**2 / n) / (n - 1) / n)
+
     def add(self, outcome: Outcome) -> None:
         """Count one passage."""
         self.exact.add(outcome["greedy"])
         self.filtered.add(outcome["greedy_but"])
         self.loss -= outcome["logprob"]
+        self.squares += outcome["logprob"] ** 2
 
     def to_dict(self) -> dict[str, Any]:
         """All figures, ready for JSON."""
         shares = {"accuracy": self.exact.to_dict(), "accuracy_without_stop_words": self.filtered.to_dict()}
-        return {"items": self.exact.of, "perplexity": self.perplexity, **shares}
+        perplexity = {"perplexity": self.perplexity, "perplexity_stderr": self.perplexity_stderr}
+        return {"items": self.exact.of, **perplexity, **shares}
 
 
 def guess_last_words(

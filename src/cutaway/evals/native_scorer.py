@@ -1,5 +1,6 @@
 """Scoring by the native kernels: shared beginnings once, logits only where they are asked for."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -7,9 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.evals.lanes import Lane, stages
 from cutaway.evals.logprobs import LogSoftmax
 from cutaway.evals.passage import Passage, Scored, check_lengths
-from cutaway.evals.prefix_tree import Run, levels
+from cutaway.evals.prefix_tree import levels
 from cutaway.native import NativeCache, NativeModel
 from cutaway.native.model import check_ids
 
@@ -83,26 +85,28 @@ class NativeScorer:
     def _score(self, passages: Sequence[Passage]) -> list[Scored]:
         notes = Notes(passages)
         cache: NativeCache | None = None
-        for level in levels([passage.tokens[:-1] for passage in passages]):
-            cache = self._branch(cache, level)
-            for parts in calls(level, passages):
+        for lanes in stages(levels([passage.tokens[:-1] for passage in passages])):
+            cache = self._branch(cache, lanes)
+            for parts in calls(lanes, passages):
                 self._read(cache, parts, notes)
         if cache is not None:
             cache.close()
         return notes.scored()
 
-    def _branch(self, old: NativeCache | None, level: Sequence[Run]) -> NativeCache:
-        """Room for a level, each run's slot holding what was read before it."""
-        new = self.model.cache(len(level), max(run.end for run in level))
+    def _branch(self, old: NativeCache | None, lanes: Sequence[Lane]) -> NativeCache:
+        """Room for a stage, each lane's slot holding what was read before it."""
+        new = self.model.cache(len(lanes), max(lane.room for lane in lanes))
         if old is not None:
-            for slot, run in enumerate(level):
-                assert run.parent is not None, "only roots come from nothing, and they are the first level"
-                old.copy(run.parent, slot, new)
+            for slot, lane in enumerate(lanes):
+                assert lane.parent is not None, "only lanes of the first stage come from nothing"
+                old.copy(lane.parent, slot, new)
             old.close()
         return new
 
     def _read(self, cache: NativeCache, parts: Sequence[Part], notes: "Notes") -> None:
         """Read the parts, and note what the network makes of the tokens that follow."""
+        for part in parts:
+            cache.truncate(part.slot, part.start)
         logits = self.model.forward(
             cache, [part.slot for part in parts], [part.tokens for part in parts], [part.answers for part in parts]
         )
@@ -152,25 +156,43 @@ class Notes:
         ]
 
 
-def calls(level: Sequence[Run], passages: Sequence[Passage]) -> Iterator[list[Part]]:
-    """The runs of a level in parts, as many together as one call of the network takes."""
-    parts: list[Part] = []
-    tokens_left, answers_left = TOKENS_AT_ONCE, ANSWERS_AT_ONCE
-    for slot, run in enumerate(level):
-        at = run.start
+class Cursor:
+    """How far a lane has been read."""
+
+    def __init__(self, slot: int, lane: Lane, passages: Sequence[Passage]) -> None:
+        self._slot, self._runs, self._passages = slot, deque(lane.runs), passages
+        self._at = lane.runs[0].start
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def take(self, tokens: int, answers: int) -> Part:
+        """The next tokens of the lane, of one run and no more than there may be, nor more logits."""
+        run, at = self._runs[0], self._at
         # Logits are wanted from the token before the first scored one.
-        wanted = min(passages[row].first for row in run.rows) - 1
-        while at < run.end:
-            end = min(run.end, at + tokens_left, max(at, wanted) + answers_left)
-            answers = max(0, end - max(at, wanted))
-            tokens = run.tokens[at - run.start : end - run.start]
-            parts.append(Part(slot=slot, tokens=tokens, start=at, answers=answers, rows=run.rows))
-            at, tokens_left, answers_left = end, tokens_left - len(tokens), answers_left - answers
-            if not tokens_left or not answers_left:
-                yield parts
-                parts, tokens_left, answers_left = [], TOKENS_AT_ONCE, ANSWERS_AT_ONCE
-    if parts:
+        wanted = max(at, min(self._passages[row].first for row in run.rows) - 1)
+        end = min(run.end, at + tokens, wanted + answers)
+        if end == run.end:
+            self._runs.popleft()
+        self._at = self._runs[0].start if self._runs and end == run.end else end
+        taken = run.tokens[at - run.start : end - run.start]
+        return Part(slot=self._slot, tokens=taken, start=at, answers=max(0, end - wanted), rows=run.rows)
+
+
+def calls(lanes: Sequence[Lane], passages: Sequence[Passage]) -> Iterator[list[Part]]:
+    """The runs of lanes in parts, as many together as one call of the network takes, of each lane one."""
+    cursors = deque(Cursor(slot, lane, passages) for slot, lane in enumerate(lanes))
+    while cursors:
+        parts: list[Part] = []
+        going_on: list[Cursor] = []
+        tokens, answers = TOKENS_AT_ONCE, ANSWERS_AT_ONCE
+        while cursors and tokens and answers:
+            parts.append(cursors[0].take(tokens, answers))
+            tokens, answers = tokens - len(parts[-1].tokens), answers - parts[-1].answers
+            cursor = cursors.popleft()
+            going_on += [cursor] if cursor else []
         yield parts
+        cursors += going_on
 
 
 def asked(parts: Sequence[Part], passages: Sequence[Passage]) -> Iterator[Place]:

@@ -1,14 +1,16 @@
 """One test set of the paper, from its files to its figures."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cutaway.data.decompress import counted, open_plain
+from cutaway.data.fragments import refusing_damage
 from cutaway.data.pieces import cut_pieces
 from cutaway.data.records import read_records
-from cutaway.data.source_file import kind_and_compression
+from cutaway.data.source_file import SourceFile, kind_and_compression
 from cutaway.errors import EvaluationError
 from cutaway.evals import choices, last_words
 from cutaway.evals.cloze import cloze_questions
@@ -45,28 +47,23 @@ def evaluate_set(
         found = last_words.scores_of(
             last_words.guess_last_words(texts, scorer, tokenizer, log=log, progress=progress)
         ).to_dict()
-        shares = ("accuracy", "accuracy_without_stop_words")
-        return found | {name: percent(found[name]["value"]) for name in shares} | error_of(found["accuracy"])
+        return found | in_percent(found, "accuracy") | in_percent(found, "accuracy_without_stop_words")
     if which.kind == "cloze":
         assert which.detokenizer is not None, "both sets have one"
         lines = io.StringIO(whole_text(files)).readlines()
         questions = list(islice(cloze_questions(lines, which.detokenizer), limit))
         outcomes = choices.answer_questions(questions, scorer, tokenizer, log=log, progress=progress)
         share = choices.scores_of(outcomes).sum.to_dict()
-        return {"items": share["of"], "accuracy": percent(share["value"])} | error_of(share)
+        return {"items": share["of"]} | in_percent({"accuracy": share}, "accuracy")
     meter = Meter(scorer, tokenizer, context=context, stride=stride)
     measured = meter.measure(iter([document(which, files, tokenizer)]), log=log, progress=progress, limit=limit)
     return measured.total.to_dict() | {"context": meter.context, "stride": meter.stride}
 
 
-def percent(value: float | None) -> float | None:
-    """A share in %."""
-    return None if value is None else 100 * value
-
-
-def error_of(share: dict[str, Any]) -> dict[str, float | None]:
-    """The standard error of an accuracy in %."""
-    return {"accuracy_stderr": percent(share["stderr"])}
+def in_percent(found: Mapping[str, Any], name: str) -> dict[str, float | None]:
+    """A share and its standard error in %."""
+    value, stderr = (None if part is None else 100 * part for part in (found[name]["value"], found[name]["stderr"]))
+    return {name: value, f"{name}_stderr": stderr}
 
 
 def document(which: PaperSet, files: Sequence[Path], tokenizer: AnyTokenizer) -> Document:
@@ -108,11 +105,12 @@ def whole_text(files: Sequence[Path], tail_bytes: int = 0) -> str:
 
     Raises: EvaluationError when they are too large, or not UTF-8.
     """
-    if sum(file.stat().st_size for file in files) > MAX_BYTES:
-        raise EvaluationError(f"{files[0]} and the like are over {MAX_BYTES >> 30} GiB; give the test set alone")
-    if any(kind_and_compression(file)[0] == "parquet" for file in files):
-        return "".join(text_in(record, file) for file in files for record in read_records(file))
-    content = b"".join(file.read_bytes() for file in files)[-tail_bytes:]
+    content = b""
+    for file in files:
+        content += content_of(file, by_lines=not tail_bytes)
+        if len(content) > MAX_BYTES:
+            raise EvaluationError(f"{file} is over {MAX_BYTES >> 30} GiB of text; give the test set alone")
+    content = content[-tail_bytes:]
     if tail_bytes:
         # A character has one byte that begins it and at most three of 0b10…… that go on.
         while content and content[0] & 0xC0 == 0x80:
@@ -121,3 +119,16 @@ def whole_text(files: Sequence[Path], tail_bytes: int = 0) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise EvaluationError(f"{files[0]} is not UTF-8 text (byte {error.start:,}); convert it first") from None
+
+
+def content_of(file: Path, *, by_lines: bool) -> bytes:
+    """The text of a file: as it stands, or of its records, which are lines, though those of the Hub may lack their end.
+
+    Raises: EvaluationError for a record without a text; DataError for a file that cannot be read.
+    """
+    source = SourceFile.at(file, str(file))
+    if source.kind == "txt":
+        with refusing_damage(source), counted(file) as raw, open_plain(raw, source.compression) as plain:
+            return plain.read(MAX_BYTES + 1)
+    texts = (text_in(record, file) for record in read_records(file))
+    return "".join(f"{text}\n" if by_lines and not text.endswith("\n") else text for text in texts).encode()

@@ -48,6 +48,7 @@ class PaperSet:
 
 BY_WORDS = "e^(loss / words of the original between white space)"
 BY_IDS = "e^(loss / tokens)"
+ARCHIVE_1BW, HELDOUT = "1-billion-word-language-modeling-benchmark-r13output", "news.en.heldout-00000-of-00050"
 LAMBADA_WORD = "share of passages whose last word, all its tokens, greedy decoding writes, in %"
 
 LAMBADA_FIGURES = (
@@ -81,7 +82,7 @@ SETS = (
     PaperSet(
         name="cbt-cn",
         kind="cloze",
-        files=("cbtest_CN_test_2500ex.txt",),
+        files=("cbtest_CN_test_2500ex.txt", "CBTest/data/cbtest_CN_test_2500ex.txt"),
         figures=(Figure(name="accuracy", unit="% of 10 candidates", paper=(87.65, 92.35, 93.45, 93.30)),),
         source="CBTest.tgz of the Children's Book Test",
         detokenizer=TREEBANK_TEXT,
@@ -90,7 +91,7 @@ SETS = (
     PaperSet(
         name="cbt-ne",
         kind="cloze",
-        files=("cbtest_NE_test_2500ex.txt",),
+        files=("cbtest_NE_test_2500ex.txt", "CBTest/data/cbtest_NE_test_2500ex.txt"),
         figures=(Figure(name="accuracy", unit="% of 10 candidates", paper=(83.4, 87.1, 88.0, 89.05)),),
         source="CBTest.tgz of the Children's Book Test",
         detokenizer=TREEBANK_TEXT,
@@ -110,7 +111,7 @@ SETS = (
     PaperSet(
         name="ptb",
         kind="text",
-        files=("ptb.test.txt",),
+        files=("ptb.test.txt", "simple-examples/data/ptb.test.txt"),
         figures=(
             Figure(name="word_perplexity", unit=BY_WORDS, paper=(65.85, 47.33, 40.31, 35.76)),
             Figure(name="perplexity", unit=BY_IDS),
@@ -154,12 +155,12 @@ SETS = (
     PaperSet(
         name="1bw",
         kind="text",
-        files=("1bw.txt", "news.en.heldout-00000-of-00050"),
+        files=("1bw.txt", HELDOUT, f"{ARCHIVE_1BW}/heldout-monolingual.tokenized.shuffled/{HELDOUT}"),
         figures=(
             Figure(name="word_perplexity", unit=BY_WORDS, paper=(75.20, 55.72, 44.575, 42.16)),
             Figure(name="perplexity", unit=BY_IDS),
         ),
-        source="1-billion-word-language-modeling-benchmark-r13output.tar.gz",
+        source=f"{ARCHIVE_1BW}.tar.gz",
         detokenizer=NEWS,
         note="sentences as lines of one text; they are shuffled, so what comes before helps little",
     ),

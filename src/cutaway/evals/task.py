@@ -27,6 +27,8 @@ class Question:
     """How long each answer is, for the measure that divides by it."""
     answer: int
     """Which is right."""
+    group: str = ""
+    """The part of the set it belongs to, where a set has parts that are told apart."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.answer < len(self.pairs):
@@ -57,12 +59,13 @@ class Task:
     """What others measure, by whom."""
 
 
-def asked(context: str, answers: Sequence[str], right: int) -> Question:
+def asked(context: str, answers: Sequence[str], right: int, group: str = "") -> Question:
     """A question whose answers follow the same context after a space."""
     return Question(
         pairs=[Pair(context, f" {answer}") for answer in answers],
         characters=[len(answer) for answer in answers],
         answer=right,
+        group=group,
     )
 
 

@@ -51,12 +51,19 @@ struct Float32 {
         const float* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<float>(t);
         const int inputs = from.matrix.inputs;
-        for (int k = 0; k < inputs; k++, w += kBlock) {
-            if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
-            Vec weight[VECTORS];
-            UNROLL for (int v = 0; v < VECTORS; v++) weight[v] = load<Vec>(w + v * kLanes);
+        for (int begin = 0; begin < inputs; begin += kBlock) {
+            // A long sum loses digits to its own size, so 64 products are added up before they join the others.
+            Vec part[ROWS][VECTORS] = {};
+            for (int k = begin; k < begin + kBlock; k++, w += kBlock) {
+                if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
+                Vec weight[VECTORS];
+                UNROLL for (int v = 0; v < VECTORS; v++) weight[v] = load<Vec>(w + v * kLanes);
+                UNROLL for (int t = 0; t < ROWS; t++) {
+                    UNROLL for (int v = 0; v < VECTORS; v++) part[t][v] += weight[v] * x[t][k];
+                }
+            }
             UNROLL for (int t = 0; t < ROWS; t++) {
-                UNROLL for (int v = 0; v < VECTORS; v++) sum[t][v] += weight[v] * x[t][k];
+                UNROLL for (int v = 0; v < VECTORS; v++) sum[t][v] += part[t][v];
             }
         }
     }

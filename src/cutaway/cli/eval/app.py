@@ -7,6 +7,7 @@ COMMANDS = {
     "perplexity": ("perplexity:perplexity", "Measure how well a model predicts texts of any length."),
     "paper": ("paper:paper", "Measure the paper's test sets, next to its own figures."),
     "choices": ("choices:choices", "Answer multiple-choice sets: HellaSwag, PIQA, ARC, BLiMP and more."),
+    "compare": ("compare:compare", "Compare two evaluations item by item, with the error of the difference."),
 }
 
 app = cyclopts.App(

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cutaway.cli import terminal
 from cutaway.cli.eval.options import RunOptions, keeping, open_subject, sizes_of
 from cutaway.cli.eval.sources import find_files
-from cutaway.cli.options import OUTPUT, Count, ModelOptions
+from cutaway.cli.options import OUTPUT, Count, Flag, ModelOptions
 from cutaway.cli.table import Column, print_table
 from cutaway.config import check_integer
 from cutaway.errors import ConfigError
@@ -39,6 +39,8 @@ class ChoiceOptions:
     """Draw them from this file, such as the training questions, not from the questions themselves."""
     seed: Count = 0
     """Which examples are drawn."""
+    groups: Flag = False
+    """Show each part of a set that has some, such as BLiMP's phenomena."""
 
 
 def choices(
@@ -76,7 +78,7 @@ def choices(
         scores = {name: scored.to_dict() for name, scored in found.items()}
         terminal.print_json({"model": subject.name, "shots": options.shots, "tasks": scores})
     else:
-        show(subject.name, {task.name: task for task in tasks}, found, options.shots)
+        show(subject.name, {task.name: task for task in tasks}, found, options)
 
 
 def read_questions(task: "Task", files: Sequence[Path], limit: int | None) -> "list[Question]":
@@ -136,9 +138,9 @@ def list_tasks(*, as_json: bool) -> None:
     print_table(columns, [[task.name, task.summary, task.files[0], task.hub] for task in ALL])
 
 
-def show(model: str, tasks: "dict[str, Task]", found: "dict[str, ChoiceScores]", shots: int) -> None:
-    """A row for each set."""
-    heading = f"{model}: share of questions answered right, in %; {shots} worked examples before each\n"
+def show(model: str, tasks: "dict[str, Task]", found: "dict[str, ChoiceScores]", options: ChoiceOptions) -> None:
+    """A row for each set, and for each of its groups where they are asked for."""
+    heading = f"{model}: share of questions answered right, in %; {options.shots} worked examples before each\n"
     columns = [
         Column("set"),
         Column("questions", right=True),
@@ -152,6 +154,9 @@ def show(model: str, tasks: "dict[str, Task]", found: "dict[str, ChoiceScores]",
         cells = [percent(getattr(scores, measure)) if measure in task.measures else "" for measure in MEASURES]
         others = "; ".join(f"{who}: {what}" for who, what in task.others.items())
         rows.append([name, f"{scores.sum.of:,}", *cells, f"{100 * scores.chance:.1f}", others])
+        if options.groups:
+            rest = [""] * (len(columns) - 3)
+            rows += [[f"  {part}", f"{share.of:,}", percent(share), *rest] for part, share in scores.groups.items()]
     print(heading)
     print_table(columns, rows)
 

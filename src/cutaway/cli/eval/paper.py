@@ -137,7 +137,9 @@ def show(model: str, sets: "Sequence[PaperSet]", found: dict[str, dict[str, Any]
         for number in each.figures:
             ours, theirs = found[each.name].get(number.name), number.paper[place] if number.paper else None
             name = number.name.replace("_", " ")
-            shown = [figure(ours), figure(theirs) if theirs is not None else "", number.others]
+            error = found[each.name].get(f"{number.name}_stderr")
+            told = figure(ours) + (f" ±{figure(error)}" if error is not None else "")
+            shown = [told, figure(theirs) if theirs is not None else "", number.others]
             rows.append([each.name, name, *shown, extent(found[each.name])])
     print_table(columns, rows)
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cutaway.data.source_file import HUB
+from cutaway.data.source_file import HUB, kind_and_compression
 from cutaway.errors import EvaluationError
+
+RECORDS = ("jsonl", "csv", "tsv", "parquet")
 
 
 def find_files(name: str, data: str | None, names: Sequence[str], hub: str) -> list[Path]:
@@ -24,4 +26,15 @@ def find_files(name: str, data: str | None, names: Sequence[str], hub: str) -> l
     found = next((path / file for file in names if (path / file).exists()), None)
     if found is None:
         raise EvaluationError(f"{path} holds no file for {name}; it would be called {' or '.join(names)}")
-    return sorted(found.iterdir()) if found.is_dir() else [found]
+    return files_below(found) if found.is_dir() else [found]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of records in a folder, in order: a set that comes in many, beside its licence and the like.
+
+    Raises: EvaluationError when there is none.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and kind_and_compression(path)[0] in RECORDS)
+    if not files:
+        raise EvaluationError(f"{folder} holds no JSON Lines, CSV or Parquet; check --data")
+    return files

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from cutaway.evals.task import Question, Record, Task, asked
 
+UNPACKED = "ARC-V1-Feb2018-2"
+"""The folder that the original archive makes."""
+
 
 def arc_question(record: Record) -> Question:
     """A question and its answers, of which most sets have four."""
@@ -36,7 +39,7 @@ ARC_EASY = Task(
     summary="science questions from schools, the easy ones",
     question=arc_question,
     hub="allenai/ai2_arc/ARC-Easy/test",
-    files=("arc_easy.jsonl", "ARC-Easy-Test.jsonl", "arc_easy.parquet"),
+    files=("arc_easy.jsonl", "ARC-Easy-Test.jsonl", f"{UNPACKED}/ARC-Easy/ARC-Easy-Test.jsonl", "arc_easy.parquet"),
 )
 
 ARC_CHALLENGE = Task(
@@ -45,7 +48,12 @@ ARC_CHALLENGE = Task(
     question=arc_question,
     measures=("per_character", "sum", "per_token"),
     hub="allenai/ai2_arc/ARC-Challenge/test",
-    files=("arc_challenge.jsonl", "ARC-Challenge-Test.jsonl", "arc_challenge.parquet"),
+    files=(
+        "arc_challenge.jsonl",
+        "ARC-Challenge-Test.jsonl",
+        f"{UNPACKED}/ARC-Challenge/ARC-Challenge-Test.jsonl",
+        "arc_challenge.parquet",
+    ),
 )
 
 OPENBOOKQA = Task(
@@ -54,5 +62,10 @@ OPENBOOKQA = Task(
     question=openbook_question,
     measures=("per_character", "sum", "per_token"),
     hub="allenai/openbookqa/main/test",
-    files=("openbookqa.jsonl", "openbookqa_test.jsonl", "openbookqa.parquet"),
+    files=(
+        "openbookqa.jsonl",
+        "openbookqa_test.jsonl",
+        "OpenBookQA-V1-Sep2018/Data/Main/test.jsonl",
+        "openbookqa.parquet",
+    ),
 )

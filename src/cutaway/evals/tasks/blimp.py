@@ -4,8 +4,8 @@ from cutaway.evals.task import Question, Record, Task, asked
 
 
 def question(record: Record) -> Question:
-    """Both sentences, after nothing."""
-    return asked("", [record["sentence_good"], record["sentence_bad"]], 0)
+    """Both sentences, after nothing; the group is the phenomenon."""
+    return asked("", [record["sentence_good"], record["sentence_bad"]], 0, str(record.get("UID", "")))
 
 
 BLIMP = Task(
@@ -14,5 +14,5 @@ BLIMP = Task(
     question=question,
     measures=("sum",),
     hub="nyu-mll/blimp/train",
-    files=("blimp.jsonl", "blimp", "blimp.parquet"),
+    files=("blimp.jsonl", "blimp/data", "blimp", "blimp.parquet"),
 )

@@ -28,7 +28,7 @@ COPA = Task(
     question=copa_question,
     measures=("sum",),
     hub="aps/super_glue/copa/validation",
-    files=("copa.jsonl", "copa_val.jsonl", "copa.parquet"),
+    files=("copa.jsonl", "copa_val.jsonl", "COPA/val.jsonl", "copa.parquet"),
 )
 
 BOOLQ = Task(
@@ -37,5 +37,5 @@ BOOLQ = Task(
     question=boolq_question,
     measures=("sum",),
     hub="aps/super_glue/boolq/validation",
-    files=("boolq.jsonl", "boolq_val.jsonl", "boolq.parquet"),
+    files=("boolq.jsonl", "boolq_val.jsonl", "BoolQ/val.jsonl", "boolq.parquet"),
 )

@@ -20,5 +20,5 @@ WINOGRANDE = Task(
     question=question,
     measures=("sum",),
     hub="allenai/winogrande/winogrande_xl/validation",
-    files=("winogrande.jsonl", "dev.jsonl", "winogrande.parquet"),
+    files=("winogrande.jsonl", "dev.jsonl", "winogrande_1.1/dev.jsonl", "winogrande.parquet"),
 )
