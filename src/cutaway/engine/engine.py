@@ -17,7 +17,7 @@ from cutaway.engine.sequence import Sequence
 from cutaway.engine.slots import Slots
 from cutaway.engine.statistics import Statistics
 from cutaway.errors import EngineError, GenerationError, QueueFullError
-from cutaway.generate import Generation, Network
+from cutaway.generate import Generation, Network, Step
 from cutaway.generate.sample import Sample
 from cutaway.native.model import check_ids
 from cutaway.sampling import SamplingParams, fresh_seed
@@ -179,6 +179,19 @@ class Engine:
             )
             for outcome in outcomes
         ]
+
+    def stream(self, prompt: Iterable[int], params: SamplingParams) -> Iterator[Step]:
+        """Continue a prompt of token ids and yield every token of its samples as it comes.
+
+        Raises: what `add` raises, and the error that kept the request from finishing.
+        """
+        self.add(Request(prompt=tuple(prompt), params=params))
+        while self.busy:
+            for event in self.step():
+                if isinstance(event, Wrote):
+                    yield event.step
+                elif isinstance(event, Ended) and event.error is not None:
+                    raise event.error
 
     def _sequences(self, number: int, request: Request) -> Iterator[Sequence]:
         params, prompt = request.params, request.prompt
