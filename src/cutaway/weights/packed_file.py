@@ -23,6 +23,7 @@ from cutaway.errors import CheckpointError
 from cutaway.native.packed import ALIGNMENT, FORMATS, IntegerFormat, PackedMatrix, dequantized, unpack
 from cutaway.weights.array_file import ArrayFile
 from cutaway.weights.json_object import parse_object
+from cutaway.weights.mapping import map_tensor
 from cutaway.weights.names import Shape, is_transposed
 from cutaway.weights.safetensors_header import Entry, SafetensorsHeader
 
@@ -92,7 +93,8 @@ class PackedFile(ArrayFile):
         return [name for name in self.checksums if not self._is_whole(name, self._bytes(name))]
 
     def _bytes(self, name: str) -> NDArray[np.uint8]:
-        return self._mapped(name, self.entries[name])
+        entry = self.entries[name]
+        return map_tensor(self.path, name, entry.begin, entry.end)
 
     def _read(self, name: str) -> NDArray[np.uint8]:
         """The bytes of a stored tensor, if they are those that were written."""
