@@ -1,10 +1,13 @@
 """Many requests at once: the engine against the plain loop that takes them one after another.
 
-    python -m benchmarks.engine [--preset gpt2] [--requests 1 4 16 64] [--tokens 24] [--rounds 3] [--torch] [--json]
+    python -m benchmarks.engine [--preset gpt2] [--requests 1 4 16 64] [--tokens 24] [--rounds 3] [--torch]
+        [--speculate] [--json]
 
 Random weights of a published shape, prompts of mixed lengths, everybody asking at the same moment; greedy, so that the
 network is measured and not the drawing of tokens (`--temperature` draws). Prints tokens a second of all requests
-together, the ratio from the same rounds, how long the first token takes, and how long the next one.
+together, the ratio from the same rounds, how long the first token takes, and how long the next one. With `--speculate`
+an engine that guesses takes part; its ratio is to the one that does not. Random weights repeat themselves when greedy,
+which suits it, and hardly do when they draw, which does not.
 """
 
 import argparse
@@ -18,12 +21,13 @@ import numpy as np
 from benchmarks.checkpoints import random_checkpoint
 from benchmarks.timing import environment, median_ratio, report
 from cutaway.engine import Engine, EngineLimits, Request, Wrote
-from cutaway.generate import Network, stream
+from cutaway.generate import Network, Speculation, stream
 from cutaway.sampling import SamplingParams
 from cutaway.tokenizer import Tokenizer
 from cutaway.weights import load_model
 from cutaway.weights.native import load_native
 
+CONTESTANTS = ("engine", "guessing", "plain loop")
 PROMPT_TOKENS = (8, 24, 64, 160)
 SPREAD = 2
 """Requests ask for a number of tokens up to so many times that of others."""
@@ -91,22 +95,28 @@ def middle(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def measure(
-    model: Network, tokenizer: Tokenizer, limits: EngineLimits, rounds: list[list[Request]]
+    model: Network, tokenizer: Tokenizer, limits: EngineLimits, rounds: list[list[Request]], speculate: bool
 ) -> dict[str, object]:
-    """Summaries of the two, who take turns, and the median of the ratios of their rounds.
+    """Summaries of all, who take turns, and the medians of the ratios of their rounds.
 
     One engine serves all rounds, as it would in a server; every round brings other prompts, so that nothing that it
     has kept helps it. The first round makes its memory warm.
     """
-    engine = Engine.over(model, tokenizer, limits)
-    runs: dict[str, list[dict[str, float]]] = {"engine": [], "plain loop": []}
-    arrivals(all_together(engine, rounds[0]))
+    engines = {"engine": Engine.over(model, tokenizer, limits)}
+    if speculate:
+        engines["guessing"] = Engine.over(model, tokenizer, limits, speculation=Speculation())
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in (*engines, "plain loop")}
+    for engine in engines.values():
+        arrivals(all_together(engine, rounds[0]))
     for requests in rounds[1:]:
-        runs["engine"].append(summary(arrivals(all_together(engine, requests))))
+        for name, engine in engines.items():
+            runs[name].append(summary(arrivals(all_together(engine, requests))))
         runs["plain loop"].append(summary(arrivals(one_after_another(model, tokenizer, requests))))
     speed = {name: [run["tokens_per_s"] for run in found] for name, found in runs.items()}
-    ratio = median_ratio(speed["engine"], speed["plain loop"])
-    return {name: middle(found) for name, found in runs.items()} | {"ratio": ratio}
+    ratios = {"engine": median_ratio(speed["engine"], speed["plain loop"])}
+    if speculate:
+        ratios["guessing"] = median_ratio(speed["guessing"], speed["engine"])
+    return {name: middle(found) for name, found in runs.items()} | {"ratios": ratios}
 
 
 def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, object]]:
@@ -119,7 +129,7 @@ def measure_all(folder: Path, args: argparse.Namespace) -> list[dict[str, object
             for seed in range(args.rounds + 1)
         ]
         limits = EngineLimits(max_running=min(count, args.max_running), max_kept=0, step_tokens=args.step_tokens)
-        rows.append({"requests": count} | measure(model, Tokenizer.gpt2(), limits, rounds))
+        rows.append({"requests": count} | measure(model, Tokenizer.gpt2(), limits, rounds, args.speculate))
     return rows
 
 
@@ -135,6 +145,7 @@ def main() -> None:
     parser.add_argument("--max-running", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--torch", action="store_true", help="measure PyTorch, not the native kernels")
+    parser.add_argument("--speculate", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with random_checkpoint(args.preset) as folder:
@@ -142,9 +153,9 @@ def main() -> None:
     waits = f"{'first token, ms p50 p95':>24} {'next token, ms p50 p95 p99':>28}"
     lines = [f"{'requests':>8} {'':>10} {'tokens/s':>9} {'ratio':>6} {waits}"]
     for row in rows:
-        for name in ("engine", "plain loop"):
+        for name in (name for name in CONTESTANTS if name in row):
             found = row[name]
-            ratio = f"{row['ratio']:.2f}" if name == "engine" else ""
+            ratio = f"{row['ratios'][name]:.2f}" if name in row["ratios"] else ""
             lines.append(
                 f"{row['requests']:>8} {name:>10} {found['tokens_per_s']:>9.1f} {ratio:>6} "
                 f"{found['ttft_p50_ms']:>15.0f} {found['ttft_p95_ms']:>8.0f} "

@@ -27,7 +27,7 @@ from cutaway.weights.native import load_native
 SHORT, LONG, PROMPT, BATCH = 16, 900, 512, 16
 
 # A group of 64 int8 or 32 int4 weights shares a float16 scale.
-WEIGHT_BYTES = {"float32": 4, "bfloat16": 2, "int8": 1 + 2 / 64, "int4": 0.5 + 2 / 32}
+WEIGHT_BYTES = {"float32": 4, "bfloat16": 2, "int8": 1 + 2 / 64, "w8a8": 1 + 2 / 64, "int4": 0.5 + 2 / 32}
 TORCH_DTYPE = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 Task = Callable[[], object]

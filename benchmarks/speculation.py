@@ -3,8 +3,9 @@
     python -m benchmarks.speculation [--preset gpt2] [--precision int8] [--tokens 192] [--batch 1] [--rounds 5] [--json]
 
 `replayed`: given texts are said token by token, whatever the network thinks of them, so that one of random weights can
-be measured too; the logits are asserted to be the same bits. `written`: the bundled model writes, greedily and by
-drawing; the texts are asserted to be the same. Contestants take turns and ratios are medians of those of the rounds:
+be measured too; the logits are asserted to be the same bits. `written`: a model writes, greedily and by drawing; the
+texts are asserted to be the same. How often the draft is right is a fact of trained weights for the bundled model only:
+random ones agree with their own rounding less. Contestants take turns and ratios are medians of those of the rounds:
 
     off      one token at a time
     lookup   guesses from the text itself
@@ -152,6 +153,8 @@ def main() -> None:
     if args.preset:
         with random_checkpoint(args.preset) as folder, load_native(folder, precision=args.precision) as model:
             result[f"{args.preset}, replayed"] = replayed(model, Tokenizer.gpt2(), ways(), args)
+            with load_native(folder, precision="int4") as draft:
+                result[f"{args.preset}, written"] = written(model, Tokenizer.gpt2(), ways(draft), args)
     lines = [f"{'tokens a second (and how many times off)':40}{'off':>10}{'lookup':>16}{'draft':>16}  guesses right"]
     for of, rows in result.items():
         for name, row in rows.items():

@@ -2,10 +2,12 @@
 
 Generation runs on the native kernels where they are compiled, and once more as it is without them, on PyTorch.
 
-    python -m benchmarks.startup [--rounds 5] [--json]
+    python -m benchmarks.startup [--rounds 5] [--environments FOLDER] [--json]
 
-Generation uses the same 124M checkpoint with random weights on both sides and stops the clock at the first token. One
-that is quantised to int8 is mapped as it is; nobody else reads it. Memory is the peak of the process.
+Generation uses the same 124M checkpoint with random weights on all sides and stops the clock at the first token. One
+that is quantised to int8 is mapped as it is. With the environments that `benchmarks.peers` makes, llama.cpp takes part,
+driven from Python too, over its own file of the same precision (F32, Q8_0). Memory is the peak of the process. Compiled
+modules are kept, as they are where a package is installed.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoints import random_checkpoint, random_packed_checkpoint
+from benchmarks.peers.environments import python_of
 from benchmarks.timing import environment, interleaved, median_ratio, report, with_ratio
 from cutaway.native.library import LIBRARY_VARIABLE
 from cutaway.tokenizer import Tokenizer
@@ -34,11 +37,17 @@ mask = torch.ones_like(ids)
 print(tokenizer.decode(model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=1, pad_token_id=0)[0]))
 """
 
-COLUMNS = ("cutaway", "on PyTorch", "transformers")
+PEER_LLAMA = """
+from llama_cpp import Llama
+model = Llama({file!r}, n_ctx=1024, verbose=False)
+print(model("Once upon a time", max_tokens=1, temperature=0)["choices"][0]["text"])
+"""
+
+COLUMNS = ("cutaway", "on PyTorch", "transformers", "llama.cpp")
 
 
-def commands(folder: Path, int8: Path) -> dict[str, dict[str, Callable[[], int]]]:
-    """What is timed: our command line, where it generates also without the kernels, and transformers doing the same."""
+def commands(folder: Path, int8: Path, environments: Path | None) -> dict[str, dict[str, Callable[[], int]]]:
+    """What is timed: our command line, where it generates also without the kernels, and others doing the same."""
     ours = [sys.executable, "-m", "cutaway"]
     peer = [sys.executable, "-c"]
     first_token = [*ours, "generate", "Once upon a time", "--temperature", "0", "--max-tokens", "1"]
@@ -57,14 +66,32 @@ def commands(folder: Path, int8: Path) -> dict[str, dict[str, Callable[[], int]]
             "cutaway": task(first_of_124m),
             "on PyTorch": task(first_of_124m, kernels=False),
             "transformers": task([*peer, PEER_GENERATE.format(folder=str(folder))]),
+            **llama(folder, "F32", environments),
         },
-        "cutaway generate, 124M int8": {"cutaway": task([*first_token, "--model", str(int8)])},
+        "cutaway generate, 124M int8": {
+            "cutaway": task([*first_token, "--model", str(int8)]),
+            **llama(folder, "Q8_0", environments),
+        },
     }
+
+
+def llama(folder: Path, dtype: str, environments: Path | None) -> dict[str, Callable[[], int]]:
+    """llama.cpp over the same checkpoint in its own format, where it is at hand."""
+    if environments is None:
+        return {}
+    from cutaway.weights import load_model, load_tokenizer, save_gguf
+
+    file = folder / f"{dtype}.gguf"
+    save_gguf(load_model(folder), file, load_tokenizer(folder), dtype=dtype)
+    python = str(python_of("llama", environments.resolve()))
+    return {"llama.cpp": task([python, "-c", PEER_LLAMA.format(file=str(file))])}
 
 
 def task(command: list[str], *, kernels: bool = True) -> Callable[[], int]:
     """Run one command to its end, with the native kernels or as if there were none: its peak memory in bytes."""
-    variables = os.environ if kernels else os.environ | {LIBRARY_VARIABLE: os.devnull}
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if not kernels:
+        variables[LIBRARY_VARIABLE] = os.devnull
 
     def run() -> int:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
@@ -92,12 +119,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--environments", type=Path)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with random_checkpoint("gpt2") as folder, random_packed_checkpoint("gpt2", "int8") as int8:
         for written in (folder, int8):
             Tokenizer.gpt2().save(written)
-        rows = [measure(name, tasks, args.rounds) for name, tasks in commands(folder, int8).items()]
+        rows = [measure(name, tasks, args.rounds) for name, tasks in commands(folder, int8, args.environments).items()]
     lines = [f"{'seconds (and how many times ours)':34}" + "".join(f"{name:>16}" for name in COLUMNS)]
     for row in rows:
         cells = [with_ratio(row["seconds"].get(name), row["ratios"].get(name)) for name in COLUMNS]

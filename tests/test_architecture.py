@@ -15,12 +15,11 @@ FLOORS = {
     **dict.fromkeys(["tokenizer", "cache", "sampling", "data", "anatomy", "plots", "pages"], 3),
     **dict.fromkeys(["model", "native", "labelled"], 4),
     **dict.fromkeys(["weights", "generate"], 5),
-    **dict.fromkeys(
-        ["engine", "quant", "train", "evals", "inspect", "text_generator", "verify", "speed", "samples"], 6
-    ),
-    "language_model": 7,
-    **dict.fromkeys(["server", "ray_data", "guide"], 8),
-    "cli": 9,
+    "engine": 6,
+    **dict.fromkeys(["quant", "train", "evals", "inspect", "text_generator", "verify", "speed", "samples"], 7),
+    "language_model": 8,
+    **dict.fromkeys(["server", "ray_data", "guide"], 9),
+    "cli": 10,
 }
 # `cutaway` itself hands out names from every floor up to language_model.
 FACADE = {"__init__": "the lazy public names", "__main__": "python -m cutaway"}

@@ -5,7 +5,9 @@ import pytest
 from command_line import CORPUS, mistake, run, tiny
 from cutaway.language_model import load, load_generator
 from cutaway.native import available
+from cutaway.quant import checkpoint
 from cutaway.quant.checkpoint import QuantizeParams, quantize_checkpoint
+from cutaway.weights.model_folder import refuse_unwritable
 
 FAST = ["--tokens", 640]
 
@@ -64,6 +66,20 @@ def test_what_is_quantised_is_not_quantised_again(tmp_path):
 def test_a_folder_in_use_is_refused_before_any_work(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     assert "is not empty" in mistake("quantize", tiny(), "-o", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/in it/model", "x" * 300, f"{'x' * 300}/model"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "load_model", None)
+    (tmp_path / "a file").write_text("mine")
+    sentence = mistake("quantize", tiny(), "-o", tmp_path / place)
+    assert "is a file; give a folder" in sentence or "the model cannot be saved to" in sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["a file"]
+
+
+def test_trying_whether_a_place_can_be_written_leaves_nothing_there(tmp_path):
+    refuse_unwritable(tmp_path / "a/b/c")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

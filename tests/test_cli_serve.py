@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 import cutaway
+from command_line import tiny
 from cutaway.cli.serve import keys
 from cutaway.errors import ConfigError
-from cutaway.server.models import named
+from cutaway.server.models import named, start_models
 
 # Windows has no SIGTERM that a process could drain upon.
 posix = pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process at once on Windows")
@@ -116,3 +117,12 @@ def test_a_model_that_cannot_be_loaded_ends_the_server(tmp_path):
     assert "cutaway: error: " in done.stderr
     assert "model.safetensors" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("wish", "guesses"), [("auto", False), ("lookup", True), ("none", False)])
+def test_an_engine_guesses_where_it_is_told_to_and_of_itself_only_for_large_models(wish, guesses):
+    (served,) = start_models({"tiny": str(tiny())}, device="cpu", speculate=wish)
+    try:
+        assert (served.engine._engine._foresight is not None) is guesses
+    finally:
+        served.stop(10)

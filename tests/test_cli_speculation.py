@@ -6,10 +6,9 @@ import pytest
 
 from command_line import mistake, run, tiny
 from cutaway import load, load_generator
-from cutaway.cli import speculation_options
 from cutaway.cli.speculation_options import SpeculationOptions
 from cutaway.cli.writing import Decoding, Writer
-from cutaway.generate import Speculation
+from cutaway.generate import Speculation, speculation
 from cutaway.language_model import LanguageModel
 from cutaway.native.library import LIBRARY_VARIABLE
 from cutaway.sampling import SamplingParams
@@ -45,7 +44,7 @@ def test_samples_and_json_are_the_same_too():
 @needs_kernels
 @pytest.mark.parametrize(("parameters", "n", "speculates"), [(30e6, 1, True), (29e6, 1, False), (30e6, 2, False)])
 def test_of_itself_it_guesses_for_one_sample_of_a_large_model(parameters, n, speculates, monkeypatch):
-    monkeypatch.setattr(speculation_options, "num_parameters", lambda config: parameters)
+    monkeypatch.setattr(speculation, "num_parameters", lambda config: parameters)
     decoding, gpt = Decoding(params=SamplingParams(n=n)), load_generator(tiny(), device="cpu")
     assert (SpeculationOptions().speculation(gpt, decoding) is not None) == speculates
     assert SpeculationOptions(speculate="none").speculation(gpt, decoding) is None

@@ -121,3 +121,32 @@ def test_the_count_keeps_to_its_limits_whatever_was_measured(costs, seen, limits
 
 def test_without_adapting_as_many_are_read_as_allowed():
     assert pace_of(DEAR, 0, adaptive=False).count([1, 0], [5, 6]) == 5
+
+
+@pytest.mark.parametrize(
+    ("costs", "kinds", "limits", "tokens", "shares"),
+    [
+        (FREE, [1], [8], 99, [8]),
+        (FREE, [1, 1], [8, 2], 99, [6, 2]),
+        (FREE, [1, 0], [8, 0], 99, [8, 0]),
+        (FREE, [1, 1], [8, 8], 3, [1, 2]),
+        (FREE, [0, 0], [0, 0], 99, [0, 0]),
+        (DEAR, [1, 1], [4, 3], 99, [0, 0]),
+        ({}, [1], [8], 99, [0]),
+    ],
+)
+def test_rows_that_go_on_each_by_itself_share_the_guesses_that_pay(costs, kinds, limits, tokens, shares):
+    assert pace_of(costs, 1).shares(kinds, limits, tokens) == shares
+
+
+def test_the_likelier_guesses_go_first():
+    pace = pace_of(STEEP_AFTER_FOUR, 0.9)
+    for _ in range(400):
+        pace.saw(2, False)
+    assert pace.shares([2, 1], [8, 8], 99) == [0, 2]
+
+
+def test_what_is_not_adaptive_reads_all_there_is_room_for_or_nothing():
+    pace = pace_of({}, adaptive=False)
+    assert pace.shares([1, 0, 1], [3, 9, 20], 11) == [3, 0, 8]
+    assert pace.shares([1, 0, 1], [3, 9, 20], 10) == [0, 0, 0]

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from cutaway.native import compile as compiling
+from cutaway.native.library import LIBRARY
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the stand-in for a compiler is a script")
 
@@ -18,6 +19,10 @@ output = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
 parts = [pathlib.Path(name).read_text() for name in sys.argv if name.endswith(".o") and name != str(output)]
 output.write_text("\\n".join([told, *parts]))
 """
+
+
+def test_what_is_compiled_is_what_is_loaded():
+    assert compiling.LIBRARY == LIBRARY
 
 
 @pytest.fixture

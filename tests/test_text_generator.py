@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 import cutaway
 from command_line import COMMAND, environment, run, tiny
-from cutaway import language_model
+from cutaway import language_model, text_generator
 from cutaway.errors import CheckpointError, ConfigError, GenerationError, ModelNotFoundError
-from cutaway.generate import generate
+from cutaway.generate import generate, stream
 from cutaway.language_model import LanguageModel, load, load_generator
 from cutaway.native import NativeModel, NativeReader
 from cutaway.native.library import LIBRARY_VARIABLE
@@ -125,6 +125,73 @@ def test_all_samples_of_a_batch_share_one_prefill(native, monkeypatch):
     prompts = [native.ids(PROMPT), native.ids(STORY_OF_A_KING)]
     native.generate_batch(prompts, n=2, max_tokens=3, seed=0, ignore_eot=True)
     assert reads == [[len(prompt) for prompt in prompts], [1] * 4, [1] * 4]
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    """A small model in native hands, whose texts end now and then and soon pass its context of 32."""
+    return TextGenerator(native_model(tiny_model(5, eot=EOT, dtype=torch.float32), threads=2), TOKENIZER)
+
+
+TURNS = {
+    "drawn": {"seed": 3, "top_p": 0.9, "logprobs": 2},
+    "greedy, penalized": {"temperature": 0, "repetition_penalty": 1.2, "no_repeat_ngram_size": 2},
+    "past the context": {"seed": 4, "max_tokens": 50, "ignore_eot": True},
+    "sliding": {"seed": 5, "max_tokens": 40, "ignore_eot": True, "past_context": "slide"},
+}
+
+
+@needs_kernels
+@pytest.mark.parametrize("changes", TURNS.values(), ids=TURNS)
+def test_many_samples_take_turns_and_each_is_what_it_is_alone_to_the_bit(changes, sharp, monkeypatch):
+    monkeypatch.setattr(text_generator, "TOGETHER", 3)
+    prompts = [prompt_of(length, length) for length in (1, 9, 9, 30, 50, 4)]
+    prompts[2] = [*prompts[1], 7]  # what begins alike is read once
+    made = sharp.generate_batch(prompts, n=2, **changes)
+    params = SamplingParams(n=2, **changes)
+    assert made == [generate(sharp.model, TOKENIZER, [prompt], params)[0] for prompt in prompts]
+    assert made == generate(sharp.model, TOKENIZER, prompts, params)
+
+
+@needs_kernels
+def test_no_more_samples_than_may_be_are_written_at_the_same_time(sharp, monkeypatch):
+    rows, original = [], NativeModel.forward
+
+    def forward(self, cache, slots, tokens, answers=None):
+        rows.append(len(slots))
+        return original(self, cache, slots, tokens, answers)
+
+    monkeypatch.setattr(NativeModel, "forward", forward)
+    sharp.generate("once", n=100, max_tokens=3, seed=0, ignore_eot=True)
+    assert max(rows) == text_generator.TOGETHER
+    rows.clear()
+    assert len(list(sharp.stream("once", n=100, max_tokens=3, seed=0, ignore_eot=True))) == 300
+    assert max(rows) == text_generator.TOGETHER
+
+
+@needs_kernels
+def test_a_stream_of_many_samples_has_the_steps_of_the_loop(sharp):
+    params = SamplingParams(n=text_generator.TOGETHER + 3, max_tokens=12, seed=9)
+    expected, got = {}, {}
+    for step in stream(sharp.model, TOKENIZER, [[5, 6]], params):
+        expected.setdefault(step.sample, []).append(step)
+    for step in sharp.stream([5, 6], params):
+        got.setdefault(step.sample, []).append(step)
+    assert got == expected
+
+
+@needs_kernels
+def test_what_is_wrong_with_one_of_many_is_said(sharp):
+    for changes, sentence in (
+        ({"logit_bias": {9_999: 1.0}}, "token id 9,999"),
+        ({"banned_tokens": range(272)}, "every"),
+    ):
+        with pytest.raises(GenerationError, match=sentence):
+            sharp.generate("once", n=40, **changes)
+        with pytest.raises(GenerationError, match=sentence):
+            list(sharp.stream("once", n=40, **changes))
+    with pytest.raises(GenerationError, match="not in the model's vocabulary"):
+        sharp.generate_batch([[9_999]] * 40)
 
 
 @needs_kernels

@@ -208,3 +208,20 @@ def test_public_names_are_exact():
     public |= {"Tokenizer", "Vocabulary", "open_tokenizer"}
     assert set(cutaway.tokenizer.__all__) == public
     assert all(hasattr(cutaway.tokenizer, name) for name in public)
+
+
+def test_a_prompt_is_encoded_without_building_the_fast_encoder_and_much_text_with_it():
+    code = (
+        "import sys; from cutaway.tokenizer import Tokenizer; tokenizer = Tokenizer.gpt2();"
+        "prompt = tokenizer.encode('The dog'); print(prompt, *(name in sys.modules for name in ('tiktoken', 'regex')));"
+        "text = 'The dog' * 500; print(tokenizer.encode(text) == prompt * 500, 'tiktoken' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[464, 3290] False False", "True True"]
+
+
+@given(st.lists(st.text(max_size=300), max_size=8))
+def test_ids_do_not_depend_on_how_much_was_encoded_before(texts):
+    fresh, used = Tokenizer(GPT2.vocabulary), Tokenizer(GPT2.vocabulary)
+    used.encode("x" * 2000)
+    assert [fresh.encode(text) for text in texts] == [used.encode(text) for text in texts]

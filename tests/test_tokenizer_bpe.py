@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from cutaway.errors import TokenizerError
 from cutaway.tokenizer import bpe
-from cutaway.tokenizer.gpt2 import gpt2_vocabulary
+from cutaway.tokenizer.gpt2 import VOCAB_BPE, gpt2_vocabulary, known_merges
+from cutaway.tokenizer.merge_list import parse_merges
 from cutaway.tokenizer.vocabulary import Vocabulary
 
 RANKS = {(b"l", b"o"): 0, (b"lo", b"w"): 1, (b"e", b"r"): 2, (b"low", b"er"): 3, (b"o", b"w"): 4}
@@ -83,3 +84,8 @@ def test_a_long_run_of_one_letter_takes_no_quadratic_time():
     # By definition the run would be searched 75,000 times from its start.
     parts = bpe.merge(b"a" * 100_000, gpt2_vocabulary().ranks)
     assert parts == [b"aaaa"] * 25_000
+
+
+def test_openais_list_is_read_quickly_as_it_is_read_with_suspicion():
+    content = VOCAB_BPE.read_bytes()
+    assert known_merges(content) == parse_merges(content.decode().splitlines(), source="the file")

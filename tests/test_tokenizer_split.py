@@ -3,7 +3,7 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutaway.tokenizer.split import LETTER, NUMBER, SYMBOL, WHITESPACE, cut_long_blanks, split
+from cutaway.tokenizer.split import LETTER, NUMBER, SYMBOL, WHITESPACE, chunk_pattern, cut_long_blanks, split
 
 BYTES = {bytes([byte]): byte for byte in range(256)}
 UNICODE = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
@@ -42,6 +42,11 @@ def test_only_lower_case_english_endings_are_cut():
 
 def test_no_text_has_no_chunks():
     assert split("") == [] == cut_long_blanks("")
+
+
+@given(st.one_of(st.text(st.characters(max_codepoint=127)), st.text(" \n\t\x1c'sredtvml0-a", max_size=30)))
+def test_ascii_is_cut_as_any_text_is(text):
+    assert split(text) == chunk_pattern().findall(text)
 
 
 @given(st.text())

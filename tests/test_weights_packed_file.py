@@ -4,6 +4,8 @@ import os
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from command_line import run, tiny
 from cutaway.config import GPTConfig
@@ -12,6 +14,7 @@ from cutaway.language_model import LanguageModel, load, load_generator
 from cutaway.native import NativeModel
 from cutaway.native.library import LIBRARY_VARIABLE
 from cutaway.native.packed import FORMATS, dequantized, pack, unpack
+from cutaway.verify import verify
 from cutaway.weights.load import load_model
 from cutaway.weights.locate import locate
 from cutaway.weights.names import is_transposed
@@ -180,6 +183,7 @@ def entry(name, **changes):
 
 
 C_FC = "h.0.mlp.c_fc.weight"
+each_loader = pytest.mark.parametrize("by", [load_model, pytest.param(load_native, marks=needs_kernels)])
 
 
 @pytest.mark.parametrize(
@@ -195,10 +199,12 @@ C_FC = "h.0.mlp.c_fc.weight"
         (shapes(lambda s: s.update({"x.weight": [70, 400]})), r"'x.weight' should be U8 of the shape .* is not there"),
         (shapes(lambda s: s.pop(C_FC)), r"has a tensor 'h\.0\.mlp\.c_fc\.scales', for which its config\.json has no"),
         (shapes(lambda s: s.update({C_FC: [70, 279]})), r"has the shape \(70, 279\), but its config.json asks for"),
+        (metadata(crc32="{}"), r"tensor 'h\.0\.attn\.c_attn\.bias' is only in one of the header and its checksums"),
+        (metadata(crc32="x"), "the list of checksums in .* is not valid JSON"),
         (entry("h.0.mlp.c_fc.scales", dtype="BF16"), r"'h\.0\.mlp\.c_fc\.scales' should be F16 .* but is BF16"),
     ],
 )
-@pytest.mark.parametrize("by", [load_model, pytest.param(load_native, marks=needs_kernels)])
+@each_loader
 def test_a_file_that_is_not_what_it_says_is_refused(change, message, by, folder):
     rewrite(folder, change)
     with pytest.raises(CheckpointError, match=message):
@@ -220,8 +226,89 @@ def test_a_truncated_file_is_refused(cut, folder):
         load_native(folder)
 
 
-@pytest.mark.parametrize("by", [load_model, pytest.param(load_native, marks=needs_kernels)])
+def without_checksums(folder):
+    """Make the file what it was before there were any."""
+    rewrite(folder, lambda header: header["__metadata__"].pop("crc32"))
+
+
+def flip(folder, name, byte=0, bit=0):
+    """Flip one bit of a stored tensor."""
+    entry = PackedFile(folder / "model.safetensors").entries[name]
+    with (folder / "model.safetensors").open("rb+") as stream:
+        stream.seek(entry.begin + byte % (entry.end - entry.begin))
+        (old,) = stream.read(1)
+        stream.seek(-1, os.SEEK_CUR)
+        stream.write(bytes([old ^ 1 << bit]))
+
+
+def test_a_whole_file_has_no_damage_and_a_checksum_of_every_tensor(folder):
+    file = PackedFile(folder / "model.safetensors")
+    assert file.checksums.keys() == file.entries.keys()
+    assert not file.damaged()
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_flipped_bit_anywhere_in_a_tensor_is_seen_and_named(data, folder):
+    names = sorted(PackedFile(folder / "model.safetensors").entries)
+    place = data.draw(st.sampled_from(names)), data.draw(st.integers(0, 1 << 20)), data.draw(st.integers(0, 7))
+    flip(folder, *place)
+    assert PackedFile(folder / "model.safetensors").damaged() == [place[0]]
+    flip(folder, *place)
+
+
+@pytest.mark.parametrize("name", ["h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.scales", "h.1.ln_2.bias", "wpe.weight"])
+def test_pytorch_refuses_a_damaged_tensor(name, folder):
+    flip(folder, name, byte=70)
+    with pytest.raises(CheckpointError, match=f"tensor '{name}' is not what was written; it is damaged, make it again"):
+        load_model(folder)
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", ["h.0.mlp.c_fc.scales", "h.1.ln_2.bias", "wpe.weight"])
+def test_kernels_refuse_damage_in_what_they_read(name, folder):
+    flip(folder, name, byte=70)
+    with pytest.raises(CheckpointError, match=f"tensor '{name}' is not what was written"):
+        load_native(folder)
+
+
+@needs_kernels
+def test_kernels_map_a_matrix_without_reading_it_and_verify_names_what_is_damaged_in_it(folder):
+    flip(folder, C_FC)
+    load_native(folder).close()
+    checks = {check.name: check for check in verify(folder)}
+    assert (checks["checksums"].state, checks["checksums"].seen) == ("failed", f"{C_FC} not what was written")
+    assert checks["tensors and network"].state == "skipped"
+
+
+def test_verify_says_that_a_file_is_whole_or_that_nobody_can_tell(folder):
+    count = len(PackedFile(folder / "model.safetensors").entries)
+    checks = {check.name: check for check in verify(folder)}
+    assert (checks["checksums"].state, checks["checksums"].seen) == ("passed", f"{count} tensors are whole")
+    assert not [check.name for check in checks.values() if check.state == "failed"]
+    assert checks["transformers"].seen == "it does not read what cutaway quantize made"
+    without_checksums(folder)
+    checks = {check.name: check for check in verify(folder, precisions=())}
+    assert checks["checksums"].state == "skipped"
+
+
+@needs_kernels
+def test_verify_tries_the_kernels_at_the_precision_of_the_file_alone_and_in_company(folder):
+    checks = {check.name: check.state for check in verify(folder)}
+    precision = PackedFile(folder / "model.safetensors").precision
+    assert checks[f"native {precision}"] == checks["native batched = single"] == "passed"
+
+
+@each_loader
+def test_a_file_from_before_there_were_checksums_loads(by, folder):
+    without_checksums(folder)
+    assert not PackedFile(folder / "model.safetensors").damaged()
+    by(folder)
+
+
+@each_loader
 def test_a_scale_that_is_not_finite_is_refused(by, folder):
+    without_checksums(folder)
     entry = PackedFile(folder / "model.safetensors").entries["h.1.attn.c_proj.scales"]
     with (folder / "model.safetensors").open("rb+") as stream:
         stream.seek(entry.begin)

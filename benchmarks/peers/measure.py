@@ -58,7 +58,9 @@ class Worker:
         command = [python_of(contestant.environment, environments), *map(str, arguments)]
         start = time.perf_counter()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.peak_bytes: int | None = self._answer(contestant)["peak_bytes"]
+        answer = self._answer(contestant)
+        self.peak_bytes: int | None = answer["peak_bytes"]
+        self.load_s: float = answer["load_s"]
         self.first_token_s = time.perf_counter() - start
         self.contestant = contestant
 

@@ -41,9 +41,11 @@ def main(name, files, dtype, threads):
     # This folder holds files that are named like libraries.
     sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).resolve().parent]
     answers, sys.stdout = sys.stdout, sys.stderr  # some libraries chat
-    model = adapter(name).Model(files, dtype, int(threads))
+    load, start = adapter(name).Model, time.perf_counter()
+    model = load(files, dtype, int(threads))
+    load_s = time.perf_counter() - start
     model.read(1, tokens(4))
-    print(json.dumps({"peak_bytes": peak_bytes()}), file=answers, flush=True)
+    print(json.dumps({"peak_bytes": peak_bytes(), "load_s": load_s}), file=answers, flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         if order["steps"]:

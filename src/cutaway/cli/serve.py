@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,6 +31,9 @@ class ServedModels:
     dtype: Literal["float32", "bfloat16", "float16", "float64", "int8", "int4", "w8a8"] = "float32"
     """Number format of the weights; int8, int4 and w8a8 (int8, with activations in 8 bits, too) only on a CPU, and for
     writing: looked into, such a model is in float32. A quantised model keeps its own."""
+    speculate: Literal["auto", "lookup", "none"] = "auto"
+    """Guess by looking up what was said before, where that is quicker; auto does so for large models. No text depends
+    on it."""
     run: Annotated[Texts, Parameter(name="--run", negative="")] = ()
     """The folder of a training run, its `out`, to watch on the page; several to compare. NAME=FOLDER names it."""
 
@@ -97,8 +101,8 @@ def serve(
         loading.find(source)
     runs = Runs(watched_runs(models.run))
     log_to(sys.stderr, listening.log_level.upper())
-    device, dtype = models.device, models.dtype
-    service = Service(lambda: start_models(sources, device=device, dtype=dtype, limits=engine_limits), runs=runs)
+    start = partial(start_models, sources, device=models.device, dtype=models.dtype, limits=engine_limits)
+    service = Service(lambda: start(speculate=models.speculate), runs=runs)
     run(service, settings, started=lambda url: announce(url, list(sources)))
 
 

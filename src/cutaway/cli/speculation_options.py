@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Group, Parameter
 
-from cutaway.anatomy import num_parameters
 from cutaway.cli.options import refuse_together
 from cutaway.errors import ConfigError
 
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
     from cutaway.cli.writing import Decoding
     from cutaway.generate import Speculation
     from cutaway.text_generator import TextGenerator
-
-WORTH_GUESSING_FOR = 30_000_000
-"""Parameters from which on `auto` guesses, on the native kernels, which give the same bits. A smaller network is read
-about as quickly as Python looks up a guess, which then costs some percent of the time where it is of no use."""
 
 SPEED = Group("Speed", sort_key=3)
 
@@ -48,13 +43,14 @@ class SpeculationOptions:
         Raises: ConfigError for a draft with another vocabulary; what loading a model raises.
         """
         from cutaway.generate import Speculation
-        from cutaway.native import NativeModel
+        from cutaway.generate.speculation import lookup_for
 
         if self.draft is not None:
             return Speculation(draft=load_draft(self.draft, gpt).model, most=4)
-        large = num_parameters(gpt.config) >= WORTH_GUESSING_FOR
-        safe = large and isinstance(gpt.model, NativeModel) and decoding.params.n == 1 and not decoding.searches
-        return Speculation() if self.speculate == "lookup" or (safe and self.speculate != "none") else None
+        if self.speculate == "lookup":
+            return Speculation()
+        alone = decoding.params.n == 1 and not decoding.searches
+        return lookup_for(gpt.model, self.speculate or "auto") if alone else None
 
 
 def load_draft(source: str, gpt: "TextGenerator") -> "TextGenerator":

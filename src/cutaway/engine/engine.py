@@ -8,6 +8,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from cutaway.engine.event import Ended, EndReason, Event, Outcome, Scored, Wrote, outcome_of
+from cutaway.engine.foresight import Foresight
 from cutaway.engine.limits import EngineLimits
 from cutaway.engine.prompt_scores import PromptScores
 from cutaway.engine.request import Request
@@ -17,7 +18,7 @@ from cutaway.engine.sequence import Sequence
 from cutaway.engine.slots import Slots
 from cutaway.engine.statistics import Statistics
 from cutaway.errors import EngineError, GenerationError, QueueFullError
-from cutaway.generate import Generation, Network
+from cutaway.generate import Generation, Network, Speculation, Step
 from cutaway.generate.sample import Sample
 from cutaway.native.model import check_ids
 from cutaway.sampling import SamplingParams, fresh_seed
@@ -39,7 +40,8 @@ class Engine:
 
     In each step it reads what the scheduler plans in one go, and every sample that has nothing more to read takes its
     next token from its own logits. A sample knows nothing of the others: who else is served, how a prompt is cut into
-    steps and what was taken over from others' slots change no token.
+    steps and what was taken over from others' slots change no token. With `speculation` it also reads what samples may
+    say next, where that is quicker; that changes none either.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Engine:
         tokenizer: AnyTokenizer,
         limits: EngineLimits | None = None,
         *,
+        speculation: Speculation | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits or EngineLimits()
@@ -60,15 +63,23 @@ class Engine:
         everything = self.limits.slots * runner.context
         self._slots = Slots(runner, self.limits.slots, self.limits.max_held_tokens or everything)
         self._scheduler = Scheduler(self.limits, self._slots)
+        self._foresight = Foresight(speculation) if speculation else None
         self._live: dict[int, Live] = {}
         self._events: list[Event] = []
         self._requests = self._tokens_read = self._tokens_made = 0
 
     @classmethod
-    def over(cls, model: Network, tokenizer: AnyTokenizer, limits: EngineLimits | None = None) -> Self:
+    def over(
+        cls,
+        model: Network,
+        tokenizer: AnyTokenizer,
+        limits: EngineLimits | None = None,
+        *,
+        speculation: Speculation | None = None,
+    ) -> Self:
         """An engine over a network, in native hands or in PyTorch, with the slots that its limits ask for."""
         limits = limits or EngineLimits()
-        return cls(runner_of(model, limits.slots), tokenizer, limits)
+        return cls(runner_of(model, limits.slots), tokenizer, limits, speculation=speculation)
 
     @property
     def busy(self) -> bool:
@@ -134,7 +145,10 @@ class Engine:
         Whatever goes wrong with one request ends that request, with the error in its `Ended`, and touches no other.
         """
         self._expire()
-        for reading, rows in self._read(self._scheduler.plan()):
+        plan = self._scheduler.plan()
+        if self._foresight:
+            plan = self._foresight.extended(plan, self.limits.step_tokens)
+        for reading, rows in self._read(plan):
             if reading.sequence.request in self._live:
                 try:
                     self._advance(reading, rows)
@@ -180,6 +194,19 @@ class Engine:
             for outcome in outcomes
         ]
 
+    def stream(self, prompt: Iterable[int], params: SamplingParams) -> Iterator[Step]:
+        """Continue a prompt of token ids and yield every token of its samples as it comes.
+
+        Raises: what `add` raises, and the error that kept the request from finishing.
+        """
+        self.add(Request(prompt=tuple(prompt), params=params))
+        while self.busy:
+            for event in self.step():
+                if isinstance(event, Wrote):
+                    yield event.step
+                elif isinstance(event, Ended) and event.error is not None:
+                    raise event.error
+
     def _sequences(self, number: int, request: Request) -> Iterator[Sequence]:
         params, prompt = request.params, request.prompt
         assert params.seed is not None, "a request gets its seed before its samples"
@@ -205,11 +232,8 @@ class Engine:
         plan = [reading for reading in plan if reading.sequence.request in self._live]
         if not plan:
             return
-        answers = [reading.answers for reading in plan]
         try:
-            logits = self._runner.read(
-                [reading.sequence.slot.index for reading in plan], [reading.tokens for reading in plan], answers
-            )
+            logits = self._foresight.timed(plan, self._logits) if self._foresight else self._logits(plan)
         except Exception as error:  # noqa: BLE001 - it is told by the request's end
             if len(plan) == 1:
                 self._end(plan[0].sequence.request, "failed", error)
@@ -224,12 +248,19 @@ class Engine:
             rows, logits = logits[: reading.answers], logits[reading.answers :]
             yield reading, rows
 
+    def _logits(self, plan: list[Reading]) -> NDArray[Any]:
+        slots = [reading.sequence.slot.index for reading in plan]
+        return self._runner.read(slots, [reading.tokens for reading in plan], [reading.answers for reading in plan])
+
     def _advance(self, reading: Reading, rows: NDArray[Any]) -> None:
         """Use what came of a reading: score the prompt, and take the next token when nothing is left to read.
 
         Shapes: rows (answers, V)
         """
         sequence = reading.sequence
+        if reading.guess:
+            self._write_ahead(reading, rows)
+            return
         if sequence.scores is not None:
             sequence.scores.add(rows)
         if sequence.unread:
@@ -239,6 +270,23 @@ class Engine:
             sequence.scores = None
         for member in self._scheduler.fork(sequence):
             self._write(member, rows[-1])
+
+    def _write_ahead(self, reading: Reading, rows: NDArray[Any]) -> None:
+        """Choose a sample's next token, and more as long as what it chooses was guessed and read.
+
+        Shapes: rows (answers, V)
+        """
+        assert self._foresight is not None, "somebody has guessed"
+        sequence, said = reading.sequence, reading.sequence.sample.generated
+        for place, (logits, guessed) in enumerate(zip(rows, reading.guess, strict=True), start=1):
+            self._write(sequence, logits)
+            right = said[-1] == guessed
+            self._foresight.saw(reading, right, read=place < len(rows))
+            if sequence.sample.finish_reason is not None:
+                return
+            if not right:
+                break
+        self._scheduler.forget_guesses(sequence)
 
     def _write(self, sequence: Sequence, logits: NDArray[Any]) -> None:
         """Choose a sample's next token.

@@ -28,6 +28,10 @@ class Reading:
     tokens: list[int]
     answers: int
     """How many of the last ones it wants logits after."""
+    guess: tuple[int, ...] = ()
+    """What it may say next. All tokens but the first are the beginning of it; its last one is guessed, but not read."""
+    kind: int = 0
+    """Which kind of guess that is."""
 
 
 class Scheduler:
@@ -74,6 +78,11 @@ class Scheduler:
         """Add a token that was chosen to its text."""
         if sequence.grow(token, self.now):
             self.slots.keep(sequence.slot, sequence.window)
+
+    def forget_guesses(self, sequence: Sequence) -> None:
+        """Forget what was read of a text beyond its newest token, or that itself, for it is still to be read."""
+        if sequence.unread < 1:
+            self.slots.cut(sequence.slot, len(sequence.slot.tokens) + sequence.unread - 1)
 
     def finish(self, sequence: Sequence) -> None:
         """Let go of a running sample."""

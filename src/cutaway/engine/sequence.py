@@ -22,6 +22,7 @@ class Sequence:
         self.since = since
         """The step since which it has been waiting for its next token, or for its turn."""
         self.text = list(sample.prompt_ids)
+        self._window = Window(block_size=context, past_context=sample.params.past_context)
         self.start = self._window_start()
         """Where the window begins."""
         self._slot: Slot | None = None
@@ -54,6 +55,16 @@ class Sequence:
         return not self.sample.generated and self.leader is None
 
     @property
+    def writes(self) -> bool:
+        """Whether all that it has to read is the token that it said last."""
+        return bool(self.sample.generated) and self.unread == 1
+
+    @property
+    def foreseeable(self) -> int:
+        """How many tokens of what it may say next can be read before its window moves, or its text must end."""
+        return min(self._window.end(len(self.text)) - len(self.text), self.sample.remaining - 1)
+
+    @property
     def unread(self) -> int:
         """Tokens of the window that its slot does not hold yet."""
         return len(self.text) - self.start - len(self.slot.tokens)
@@ -71,5 +82,4 @@ class Sequence:
         return self.start != before
 
     def _window_start(self) -> int:
-        past_context = self.sample.params.past_context
-        return Window(block_size=self.context, past_context=past_context).start(len(self.text))
+        return self._window.start(len(self.text))

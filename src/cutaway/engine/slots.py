@@ -70,6 +70,10 @@ class Slots:
         """Of what a slot holds, keep what a window that has moved still begins with."""
         self._fill(slot, slot, shared_prefix(slot.tokens, window[:-1]))
 
+    def cut(self, slot: Slot, tokens: int) -> None:
+        """Keep the first so many tokens that a slot holds."""
+        self._fill(slot, slot, tokens)
+
     def release(self, slot: Slot) -> None:
         """Give a place back; what it holds is kept until somebody needs it more."""
         slot.promised = 0

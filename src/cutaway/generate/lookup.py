@@ -3,7 +3,8 @@
 Source: Saxena 2023, "Prompt Lookup Decoding".
 """
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from weakref import WeakKeyDictionary
 
 from cutaway.generate.sample import Sample
 
@@ -46,8 +47,9 @@ class Lookup:
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
-        self._texts: dict[Sample, Repeats] = {}
-        self._found: dict[Sample, int] = {}
+        # A sample that has gone takes its text along.
+        self._texts: MutableMapping[Sample, Repeats] = WeakKeyDictionary()
+        self._found: MutableMapping[Sample, int] = WeakKeyDictionary()
         """Where each text goes on as it did before."""
 
     def kind(self, sample: Sample) -> int:

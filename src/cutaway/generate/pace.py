@@ -1,7 +1,7 @@
 """How many guesses are worth reading: what reading costs on this machine, and how guesses have fared of late."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from math import inf, prod
 
 LEARNING_RATE = 0.1
@@ -21,6 +21,9 @@ NEGLIGIBLE = 0.01
 
 LEAST_GAIN = 1.1
 """Guesses that promise less than this are not worth the trouble."""
+
+TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""How many guesses are considered together for rows that go on each by itself."""
 
 
 class Pace:
@@ -101,6 +104,36 @@ class Pace:
             if true < NEGLIGIBLE:
                 break
         return best
+
+    def shares(self, kinds: Sequence[int], limits: Sequence[int], tokens: int) -> list[int]:
+        """How many guesses are best read for each of some rows that go on each by itself, at most so many in all.
+
+        The guesses that are likeliest to come true go first.
+        """
+        if not self.adaptive:
+            counts = [min(self.most, limit) if kind else 0 for kind, limit in zip(kinds, limits, strict=True)]
+            return counts if sum(counts) <= tokens else [0] * len(kinds)
+        rows, alone = len(kinds), self.cost_s(len(kinds))
+        if not alone:
+            return [0] * rows
+        chances = sorted(self._chances(kinds, limits), reverse=True)[:tokens]
+        best, best_speed = 0, rows * LEAST_GAIN / alone
+        for count in (count for count in TRIED if count <= len(chances)):
+            speed = (rows + sum(chance for chance, _ in chances[:count])) / self.cost_s(rows + count)
+            if speed > best_speed:
+                best, best_speed = count, speed
+        chosen = Counter(row for _, row in chances[:best])
+        return [chosen[row] for row in range(rows)]
+
+    def _chances(self, kinds: Sequence[int], limits: Sequence[int]) -> Iterator[tuple[float, int]]:
+        """How likely each guess comes true together with those before it, and whose it is."""
+        for row, (kind, limit) in enumerate(zip(kinds, limits, strict=True)):
+            rate = chance = self.rate(kind)
+            for _ in range(min(self.most, limit)):
+                if chance < NEGLIGIBLE:
+                    break
+                yield chance, row
+                chance *= rate
 
     def _rate_of_all(self, kinds: Sequence[int]) -> float:
         return prod(self.rate(kind) for kind in kinds)

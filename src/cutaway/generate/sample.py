@@ -3,17 +3,15 @@
 from collections import deque
 from collections.abc import Sequence
 
+from cutaway.generate.choice import choose
 from cutaway.generate.completion import FinishReason, Step
 from cutaway.generate.stopping import StopTexts
 from cutaway.sampling import (
     SamplingParams,
-    check_possible,
-    draw,
     log_softmax,
     most_likely,
     most_likely_logprobs,
     penalize,
-    truncate,
     uniforms,
 )
 from cutaway.sampling.processors import Array
@@ -72,10 +70,9 @@ class Sample:
         logits = penalize(logits[: self.n_vocab], self.params, self.prompt_ids, said)
         if self.params.greedy:
             return most_likely(logits)
-        check_possible(logits)
         while len(self._foreseen) <= len(first):
             self._foreseen.append(next(self._uniforms))
-        return draw(truncate(logits, self.params), self._foreseen[len(first)])
+        return choose(logits, self.params, self._foreseen[len(first)])
 
     def take(self, token: int, logits: Array) -> Step:
         """Add a token that was chosen, here or elsewhere, from these logits.

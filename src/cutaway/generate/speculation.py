@@ -1,9 +1,19 @@
 """What a caller may ask of reading ahead, and what came of it."""
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
+from cutaway.anatomy import num_parameters
 from cutaway.generate.reading import Network
+from cutaway.native import NativeModel
 from cutaway.sampling.params import check_count
+
+Wish: TypeAlias = Literal["auto", "lookup", "none"]
+"""Whether to guess by looking up what was said before; `auto` leaves it to the network."""
+
+WORTH_GUESSING_FOR = 30_000_000
+"""Parameters from which on `auto` guesses, on the native kernels, which give the same bits. A smaller network is read
+about as quickly as Python looks up a guess, which then costs some percent of the time where it is of no use."""
 
 
 @dataclass
@@ -40,3 +50,10 @@ class Speculation:
     def __post_init__(self) -> None:
         check_count("most", self.most, 1, 64)
         check_count("longest_match", self.longest_match, 1, 64)
+
+
+def lookup_for(network: Network, wish: Wish = "auto") -> Speculation | None:
+    """Guesses by looking up what was said before, if they are wished for, or may be worth it and change no bit."""
+    large = num_parameters(network.config) >= WORTH_GUESSING_FOR
+    worth = wish == "auto" and large and isinstance(network, NativeModel)
+    return Speculation() if worth or wish == "lookup" else None

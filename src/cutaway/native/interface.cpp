@@ -13,7 +13,7 @@
 using namespace cutaway;
 
 // Raised with every change of a signature or structure; library.py refuses any but its own.
-constexpr int kInterface = 3;
+constexpr int kInterface = 4;
 constexpr int kMaxThreads = 1024;
 
 template <class Work>
@@ -117,4 +117,16 @@ EXPORT const char* cutaway_forward(Model* model, Cache* cache, int sequences, co
         model->forward(*cache, places, logits);
         return nullptr;
     });
+}
+
+// The token that `uniform` draws from n finite or impossible logits, one of them finite; negative where the plain way
+// is to decide.
+EXPORT int cutaway_choose(const char* isa, const float* logits, int n, const Cut* cut, double uniform) {
+    int token = kInDoubt;
+    guarded([&]() -> const char* {
+        const InstructionSet* set = find_instruction_set(isa);
+        if (set && n > 0) token = choose(*set->weighing, logits, n, *cut, uniform);
+        return nullptr;
+    });
+    return token;
 }

@@ -13,6 +13,7 @@ namespace cutaway {
 #if defined(HAS_AVX512BF16)
 namespace avx512bf16 {
 extern const Kernels kernels[kFormatCount];
+extern const Weighing weighing;
 static bool supported() {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -23,6 +24,7 @@ static bool supported() {
 #if defined(HAS_AVX512)
 namespace avx512 {
 extern const Kernels kernels[kFormatCount];
+extern const Weighing weighing;
 static bool supported() {
     return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -32,6 +34,7 @@ static bool supported() {
 #if defined(HAS_AVX2)
 namespace avx2 {
 extern const Kernels kernels[kFormatCount];
+extern const Weighing weighing;
 static bool supported() {
     // Every processor with AVX2 and FMA has F16C, which compilers cannot be asked about.
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -41,6 +44,7 @@ static bool supported() {
 #if defined(HAS_NEON)
 namespace neon {
 extern const Kernels kernels[kFormatCount];
+extern const Weighing weighing;
 static bool supported() {
 #if defined(__linux__)
     return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
@@ -52,24 +56,25 @@ static bool supported() {
 #endif
 namespace portable {
 extern const Kernels kernels[kFormatCount];
+extern const Weighing weighing;
 static bool supported() { return true; }
 }  // namespace portable
 
 const InstructionSet instruction_sets[] = {
 #if defined(HAS_AVX512BF16)
-    {"avx512bf16", avx512bf16::supported, avx512bf16::kernels},
+    {"avx512bf16", avx512bf16::supported, avx512bf16::kernels, &avx512bf16::weighing},
 #endif
 #if defined(HAS_AVX512)
-    {"avx512", avx512::supported, avx512::kernels},
+    {"avx512", avx512::supported, avx512::kernels, &avx512::weighing},
 #endif
 #if defined(HAS_AVX2)
-    {"avx2", avx2::supported, avx2::kernels},
+    {"avx2", avx2::supported, avx2::kernels, &avx2::weighing},
 #endif
 #if defined(HAS_NEON)
-    {"neon", neon::supported, neon::kernels},
+    {"neon", neon::supported, neon::kernels, &neon::weighing},
 #endif
-    {"portable", portable::supported, portable::kernels},
-    {nullptr, nullptr, nullptr},
+    {"portable", portable::supported, portable::kernels, &portable::weighing},
+    {nullptr, nullptr, nullptr, nullptr},
 };
 
 const InstructionSet* find_instruction_set(const char* name) {

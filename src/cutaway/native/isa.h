@@ -1,5 +1,6 @@
 // The instruction sets this library was compiled for, the best first.
 #pragma once
+#include "choice.h"
 #include "layout.h"
 
 namespace cutaway {
@@ -8,6 +9,7 @@ struct InstructionSet {
     const char* name;
     bool (*supported)();  // by this processor and system
     const Kernels* kernels;  // [kFormatCount]
+    const Weighing* weighing;
 };
 
 // Ends with an entry without a name. `portable`, which every processor supports, comes last before it.

@@ -2,6 +2,7 @@
 // CUTAWAY_ISA set to the name they have (isa.cpp chooses among them when the library is loaded).
 #include "attention.h"
 #include "formats.h"
+#include "weighing.h"
 
 namespace cutaway {
 namespace CUTAWAY_ISA {

@@ -3,14 +3,19 @@
 import ctypes
 import functools
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p
+import sys
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
 from cutaway.errors import ConfigError, did_you_mean
-from cutaway.native.compile import LIBRARY
 
-INTERFACE = 3
+LIBRARY = Path(__file__).resolve().parent / {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(
+    sys.platform, "kernels.so"
+)
+"""What `compile.py` makes. Its own name for it is not imported, for that would bring all that compiling needs."""
+
+INTERFACE = 4
 """Raised, here and in interface.cpp, with every change of a signature."""
 
 LIBRARY_VARIABLE = "CUTAWAY_NATIVE_LIBRARY"
@@ -31,6 +36,12 @@ class Shape(ctypes.Structure):
     )
 
 
+class Cut(ctypes.Structure):
+    """How logits are cut before a token is drawn, as `Cut` in choice.h has it."""
+
+    _fields_ = (("temperature", c_float), ("top_k", c_int32), ("top_p", c_double), ("min_p", c_double))
+
+
 _INTS = POINTER(c_int32)
 _SIGNATURES = {
     "cutaway_interface": (c_int, []),
@@ -43,6 +54,7 @@ _SIGNATURES = {
     "cutaway_cache_new": (c_char_p, [c_void_p, c_int, c_int, POINTER(c_void_p)]),
     "cutaway_cache_free": (None, [c_void_p]),
     "cutaway_cache_copy": (c_char_p, [c_void_p, c_int, c_void_p, c_int, c_int]),
+    "cutaway_choose": (c_int, [c_char_p, c_void_p, c_int, POINTER(Cut), c_double]),
     "cutaway_forward": (c_char_p, [c_void_p, c_void_p, c_int, _INTS, _INTS, _INTS, _INTS, _INTS, c_void_p]),
 }
 

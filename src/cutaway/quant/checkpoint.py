@@ -18,7 +18,7 @@ from cutaway.quant.network import Quantized, Tell, TensorError, quantize
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights import load_model, load_tokenizer
 from cutaway.weights.locate import ModelFiles, ModelSource, locate
-from cutaway.weights.model_folder import refuse_foreign
+from cutaway.weights.model_folder import refuse_foreign, refuse_unwritable
 from cutaway.weights.native import load_native, packed_precision, suits_native
 from cutaway.weights.save_packed import save_packed
 from cutaway.weights.shards import shard_files
@@ -92,8 +92,9 @@ def quantize_checkpoint(
     """Quantise a model, measure it and write it to a folder; `tell` hears what is being done.
 
     Raises: ConfigError for a checkpoint that is quantised already, or a text that cannot be read; CheckpointError for a
-        folder that holds something; whatever loading raises.
+        folder that holds something or cannot be written; whatever loading raises.
     """
+    refuse_unwritable(folder)
     refuse_foreign(folder, overwrite=False)
     files = locate(source)
     if precision := packed_precision(files):

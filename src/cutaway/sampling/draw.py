@@ -7,7 +7,8 @@ import numpy as np
 
 from cutaway.errors import GenerationError
 from cutaway.sampling.namespace import array_namespace
-from cutaway.sampling.processors import Array, log_softmax, softmax
+from cutaway.sampling.processors import Array, log_softmax
+from cutaway.sampling.selection import kth_largest
 
 
 def draw(logits: Array, uniform: float) -> int:
@@ -21,8 +22,10 @@ def draw(logits: Array, uniform: float) -> int:
     """
     xp = array_namespace(logits)
     check_possible(logits)
-    cumulative = xp.cumulative_sum(softmax(logits), dtype=xp.float64)
-    return int(xp.count_nonzero(cumulative < uniform * cumulative[-1]))
+    (possible,) = xp.nonzero(logits > -np.inf)  # of a truncated vocabulary few, so that the rest is quick
+    weights = xp.exp(logits[possible] - xp.max(logits))
+    cumulative = xp.cumulative_sum(xp.astype(weights, xp.float64))
+    return int(possible[xp.count_nonzero(cumulative < uniform * cumulative[-1])])
 
 
 def most_likely(logits: Array) -> int:
@@ -55,7 +58,7 @@ def most_likely_logprobs(logits: Array, count: int) -> dict[int, float]:
     """
     xp = array_namespace(logits)
     logprobs = log_softmax(logits)
-    least = xp.sort(logprobs, descending=True, stable=False)[:count][-1]
+    least = kth_largest(logprobs, min(count, logprobs.shape[0]))
     (likely,) = xp.nonzero(logprobs >= least)
     order = likely[xp.argsort(logprobs[likely], descending=True, stable=True)][:count]
     return {int(token): float(logprobs[token]) for token in order}

@@ -1,7 +1,7 @@
 """The array API standard over numpy and torch; the one door to `array_api_compat`.
 
 That library takes a tenth of a second to import, for it fetches every corner of numpy. Plain numpy arrays, which are
-all that generating needs, do without: numpy departs from the standard only in the four functions below.
+all that generating needs, do without: numpy departs from the standard only in the five functions below.
 
 Source: data-apis.org/array-api, version 2024.12.
 """
@@ -34,9 +34,9 @@ class _Numpy(SimpleNamespace):
         return getattr(np, name)
 
 
-def _asarray(values: Any, *, dtype: Any = None, device: str = "cpu") -> NDArray[Any]:
+def _asarray(values: Any, *, dtype: Any = None, device: str = "cpu", copy: bool | None = None) -> NDArray[Any]:
     assert device == "cpu"
-    return np.asarray(values, dtype=dtype)
+    return np.array(values, dtype=dtype) if copy else np.asarray(values, dtype=dtype)
 
 
 def _sort(x: NDArray[Any], *, axis: int = -1, descending: bool = False, stable: bool = True) -> NDArray[Any]:
@@ -57,5 +57,9 @@ def _cumulative_sum(x: NDArray[Any], *, axis: int | None = None, dtype: Any = No
     return np.cumsum(x, axis=axis, dtype=dtype)
 
 
-NUMPY = _Numpy(asarray=_asarray, sort=_sort, argsort=_argsort, cumulative_sum=_cumulative_sum)
+def _astype(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    return x.astype(dtype)
+
+
+NUMPY = _Numpy(asarray=_asarray, sort=_sort, argsort=_argsort, cumulative_sum=_cumulative_sum, astype=_astype)
 """The standard for numpy arrays."""

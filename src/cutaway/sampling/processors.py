@@ -7,14 +7,17 @@ A token that may not be chosen has the logit -inf. Each one equals the processor
 Source: the array API standard (data-apis.org), through which one implementation serves both libraries.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cutaway.errors import GenerationError
 from cutaway.sampling.namespace import array_namespace, device
+from cutaway.sampling.nucleus import nucleus_end
 from cutaway.sampling.params import SamplingParams
+from cutaway.sampling.selection import kth_largest
 
 Array = Any  # a numpy array or a torch tensor; the array API has no type of its own yet
 
@@ -64,11 +67,9 @@ def temperature(logits: Array, value: float) -> Array:
 
 def top_k(logits: Array, k: int) -> Array:
     """Keep the k largest logits, and any that equal the k-th."""
-    xp = array_namespace(logits)
-    k = min(k, logits.shape[-1])
-    # Equal numbers need no order among them, and numpy sorts ten times faster without one.
-    kth = xp.sort(logits, axis=-1, descending=True, stable=False)[..., k - 1 : k]
-    return drop(logits, logits < kth)
+    if logits.ndim > 1:
+        return row_by_row(logits, lambda row: top_k(row, k))
+    return drop(logits, logits < kth_largest(logits, min(k, logits.shape[-1])))
 
 
 def top_p(logits: Array, mass: float) -> Array:
@@ -78,29 +79,15 @@ def top_p(logits: Array, mass: float) -> Array:
 
     Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration".
     """
-    xp = array_namespace(logits)
-    if logits.ndim > 1:  # row by row, for each has a nucleus of its own size
-        rows = [top_p(row, mass) for row in xp.reshape(logits, (-1, logits.shape[-1]))]
-        return xp.reshape(xp.stack(rows), logits.shape) if rows else logits
-    probs = softmax(logits)
-    # Even all V together, tokens of at most (1 - mass) / V cannot reach the nucleus. They are nearly all tokens, and
-    # the few others are quickly sorted.
-    likely = probs > (1 - mass) / logits.shape[-1]
-    ascending = xp.sort(logits[likely], stable=False)
-    weights = xp.exp(ascending - xp.max(logits))
-    unlikely = xp.sum(xp.where(likely, xp.zeros_like(probs), probs))
-    below = unlikely + (1 - unlikely) * xp.cumulative_sum(weights) / xp.sum(weights)
-    # Summed from the unlikely end, a tail of 1 - mass goes; the most likely token always stays.
-    dropped = int(xp.count_nonzero(below <= 1 - mass))
-    least = ascending[min(dropped, ascending.shape[0] - 1)] if ascending.shape[0] else logits
-    return drop(logits, logits < least)
+    if logits.ndim > 1:
+        return row_by_row(logits, lambda row: top_p(row, mass))
+    return drop(logits, logits < nucleus_end(logits, mass))
 
 
 def min_p(logits: Array, fraction: float) -> Array:
     """Drop the tokens less likely than `fraction` of the most likely one."""
     xp = array_namespace(logits)
-    probs = softmax(logits)
-    return drop(logits, probs < fraction * xp.max(probs, axis=-1, keepdims=True))
+    return drop(logits, xp.exp(logits - xp.max(logits, axis=-1, keepdims=True)) < fraction)
 
 
 def typical_p(logits: Array, mass: float) -> Array:
@@ -127,9 +114,7 @@ def repetition_penalty(logits: Array, penalty: float, history: Iterable[int]) ->
     Source: Keskar et al. 2019, "CTRL", section 4.1.
     """
     xp = array_namespace(logits)
-    seen = dense(logits, dict.fromkeys(history, 1.0)) > 0
-    penalized = xp.where(logits < 0, logits * penalty, logits / penalty)
-    return xp.where(seen, penalized, logits)
+    return change(logits, history, lambda seen: xp.where(seen < 0, seen * penalty, seen / penalty))
 
 
 def count_penalty(logits: Array, presence: float, frequency: float, generated: Sequence[int]) -> Array:
@@ -137,20 +122,19 @@ def count_penalty(logits: Array, presence: float, frequency: float, generated: S
 
     Source: OpenAI API reference, "Frequency and presence penalties".
     """
-    counts: dict[int, int] = {}
-    for token in generated:
-        counts[token] = counts.get(token, 0) + 1
-    return logits - dense(logits, {token: presence + frequency * count for token, count in counts.items()})
+    counts = Counter(generated)
+    return add(logits, {token: -(presence + frequency * count) for token, count in counts.items()})
 
 
 def logit_bias(logits: Array, bias: Mapping[int, float]) -> Array:
     """Add a number to the logits of some tokens."""
-    return logits + dense(logits, bias)
+    return add(logits, bias)
 
 
 def ban(logits: Array, tokens: Iterable[int]) -> Array:
     """Make some tokens impossible."""
-    return drop(logits, dense(logits, dict.fromkeys(tokens, 1.0)) > 0)
+    xp = array_namespace(logits)
+    return change(logits, tokens, lambda banned: xp.full_like(banned, -np.inf))
 
 
 def ngram_completions(history: Sequence[int], size: int) -> set[int]:
@@ -160,6 +144,13 @@ def ngram_completions(history: Sequence[int], size: int) -> set[int]:
     prefix = tuple(history[len(history) - size + 1 :])
     starts = range(len(history) - size + 1)
     return {history[start + size - 1] for start in starts if tuple(history[start : start + size - 1]) == prefix}
+
+
+def row_by_row(logits: Array, function: Callable[[Array], Array]) -> Array:
+    """Change each row by itself, for each keeps tokens of its own."""
+    xp = array_namespace(logits)
+    rows = [function(row) for row in xp.reshape(logits, (-1, logits.shape[-1]))]
+    return xp.reshape(xp.stack(rows), logits.shape) if rows else logits
 
 
 def softmax(logits: Array) -> Array:
@@ -182,17 +173,26 @@ def drop(logits: Array, mask: Array) -> Array:
     return xp.where(mask, xp.asarray(-np.inf, dtype=logits.dtype, device=device(logits)), logits)
 
 
-def dense(logits: Array, values: Mapping[int, float]) -> Array:
-    """An array like one row of `logits` that holds these values at these token ids and 0 elsewhere.
+def add(logits: Array, values: Mapping[int, float]) -> Array:
+    """Add each of these numbers to the logit of its token."""
+    xp = array_namespace(logits)
+    numbers = xp.asarray(list(values.values()), dtype=logits.dtype, device=device(logits))
+    return change(logits, values, lambda chosen: chosen + numbers)
+
+
+def change(logits: Array, tokens: Iterable[int], function: Callable[[Array], Array]) -> Array:
+    """A copy in which the logits of some tokens are changed, each once; the rest of a vocabulary is not computed with.
 
     Raises: GenerationError for an id outside the vocabulary.
     """
-    n_vocab = logits.shape[-1]
-    row = np.zeros(n_vocab)
-    for token, value in values.items():
+    xp, ids, n_vocab = array_namespace(logits), list(dict.fromkeys(tokens)), logits.shape[-1]
+    for token in ids:
         if not 0 <= token < n_vocab:
             raise GenerationError(
                 f"token id {token:,} is not in a vocabulary of {n_vocab:,}; ids run from 0 to {n_vocab - 1:,}"
             )
-        row[token] = value
-    return array_namespace(logits).asarray(row, dtype=logits.dtype, device=device(logits))
+    copy = xp.asarray(logits, copy=True)
+    if ids:
+        places = xp.asarray(ids, device=device(logits))
+        copy[..., places] = function(copy[..., places])
+    return copy

@@ -6,6 +6,7 @@ from functools import partial
 from cutaway import language_model
 from cutaway.engine import EngineLimits
 from cutaway.errors import ConfigError
+from cutaway.generate.speculation import Wish, lookup_for
 from cutaway.native import WHOLE_NUMBERS
 from cutaway.server.served_model import ServedModel
 
@@ -33,8 +34,9 @@ def start_models(
     dtype: str = "float32",
     threads: int | None = None,
     limits: EngineLimits | None = None,
+    speculate: Wish = "auto",
 ) -> list[ServedModel]:
-    """Load the models and start their engines.
+    """Load the models and start their engines, which may guess what comes next.
 
     Raises: what `cutaway.load_generator` raises.
     """
@@ -43,5 +45,6 @@ def start_models(
     for name, source in sources.items():
         generator = language_model.load_generator(source, device=device, dtype=dtype, threads=threads)
         to_open = partial(language_model.load, source, device=device, dtype=opened_in)
-        served.append(ServedModel.start(name, generator, to_open, limits))
+        guesses = lookup_for(generator.model, speculate)
+        served.append(ServedModel.start(name, generator, to_open, limits, guesses))
     return served

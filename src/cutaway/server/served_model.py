@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Self
 
 from cutaway.engine import Engine, EngineLimits, EngineThread
+from cutaway.generate import Speculation
 from cutaway.language_model import LanguageModel
 from cutaway.server.inside.opened import Opened
 from cutaway.text_generator import TextGenerator
@@ -32,9 +33,10 @@ class ServedModel:
         generator: TextGenerator,
         open_model: Callable[[], LanguageModel],
         limits: EngineLimits | None = None,
+        speculation: Speculation | None = None,
     ) -> Self:
         """Serve a model under a name, with an engine started for it."""
-        engine = Engine.over(generator.model, generator.tokenizer, limits)
+        engine = Engine.over(generator.model, generator.tokenizer, limits, speculation=speculation)
         return cls(name, generator, EngineThread(engine), open_model)
 
     @property

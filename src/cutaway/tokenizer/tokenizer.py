@@ -18,6 +18,9 @@ from cutaway.tokenizer.vocabulary import END_OF_TEXT, Vocabulary
 
 AllowedSpecial: TypeAlias = Collection[str] | Literal["all"]
 
+PLAIN_CHARACTERS = 1000
+"""So many characters are encoded in plain Python before the fast encoder is built, which takes longer than a prompt."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkExplanation:
@@ -33,6 +36,7 @@ class Tokenizer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+        self._plainly_encoded = 0
 
     @classmethod
     def gpt2(cls) -> Self:
@@ -109,7 +113,7 @@ class Tokenizer:
             raise TokenizerError(f"threads={threads} must be at least 1, or None for one a core")
         from concurrent.futures import ThreadPoolExecutor  # only batches need it
 
-        self.encode("")  # builds the encoder once, before all threads want it
+        _ = self._fast  # built once, before all threads want it
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
             return list(pool.map(partial(self.encode, allowed_special=allowed_special), texts))
 
@@ -192,8 +196,14 @@ class Tokenizer:
         parts = steps[-1].after if steps else [bytes([byte]) for byte in chunk.encode()]
         return ChunkExplanation(text=chunk, steps=steps, ids=tuple(self.vocabulary.ids[part] for part in parts))
 
+    def _encode_ordinary(self, text: str) -> list[int]:
+        if "_fast" not in self.__dict__ and self._plainly_encoded + len(text) <= PLAIN_CHARACTERS:
+            self._plainly_encoded += len(text)
+            return bpe.encode(text, self.vocabulary)
+        return self._fast(text)
+
     @cached_property
-    def _encode_ordinary(self) -> Callable[[str], list[int]]:
+    def _fast(self) -> Callable[[str], list[int]]:
         from cutaway.tokenizer.fast import FastEncoder, is_exact_for  # decoding needs no tiktoken
 
         if is_exact_for(self.vocabulary):

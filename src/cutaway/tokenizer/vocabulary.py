@@ -45,13 +45,17 @@ class Vocabulary:
     @cached_property
     def ids(self) -> dict[bytes, int]:
         """The id of each ordinary token. Special tokens are left out: no text becomes one by its looks."""
-        special = set(self.special_tokens.values())
-        return {token: i for i, token in enumerate(self.tokens) if i not in special}
+        ids: dict[bytes, int] = {}
+        begin = 0
+        for end in (*sorted(self.special_tokens.values()), len(self.tokens)):
+            ids.update(zip(self.tokens[begin:end], range(begin, end), strict=False))
+            begin = end + 1
+        return ids
 
     @cached_property
     def ranks(self) -> dict[Pair, int]:
         """The priority of each merge; 0 goes first."""
-        return {pair: rank for rank, pair in enumerate(self.merges)}
+        return dict(zip(self.merges, range(len(self.merges)), strict=True))
 
     @cached_property
     def pieces(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from cutaway.config import GPTConfig
 from cutaway.weights.checkpoint import Checkpoint
 from cutaway.weights.locate import ModelFiles
 from cutaway.weights.names import HEAD, Shape, our_names
+from cutaway.weights.packed_file import PackedFile
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -39,10 +40,15 @@ class Contents:
         """The shape of each tensor."""
         return {name: self._checkpoint.shapes[key] for name, key in self._stored_name.items()}
 
+    @property
+    def packed_files(self) -> list[PackedFile]:
+        """The files that are quantised: they hold a checksum of each tensor."""
+        return [file for file in dict.fromkeys(self._checkpoint.file_of.values()) if isinstance(file, PackedFile)]
+
     def tensor(self, name: str) -> Tensor:
         """One tensor, whatever is in it.
 
-        Raises: CheckpointError when it holds anything but floating-point numbers.
+        Raises: CheckpointError when it holds anything but floating-point numbers, or is not what its checksum says.
         """
         key = self._stored_name[name]
         return self._checkpoint.file_of[key].tensor(key, None, CPU)

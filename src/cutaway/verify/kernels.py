@@ -24,7 +24,7 @@ def kernel_checks(files: ModelFiles, exact: GPT, ids: Sequence[int], precisions:
         why = "the checkpoint is a pickle, or its heads are too wide" if available() else available().detail
         yield skipped("native kernels", why)
         return
-    truth = logits_of(exact, ids).numpy()
+    truth, company = logits_of(exact, ids).numpy(), True
     for precision in precisions:
         try:
             model = load_native(files.weights, precision=precision)
@@ -33,8 +33,9 @@ def kernel_checks(files: ModelFiles, exact: GPT, ids: Sequence[int], precisions:
             continue
         with model:
             yield precision_check(model, truth, ids)
-            if precision == precisions[0]:
+            if company:
                 yield company_check(model, ids)
+                company = False
 
 
 def precision_check(model: NativeModel, truth: Array, ids: Sequence[int]) -> Check:

@@ -12,6 +12,7 @@ from cutaway.verify.numbers import logits_of
 from cutaway.verify.tokens import ROUND_TRIPS, encode
 from cutaway.verify.witnesses import EXACT, apart
 from cutaway.weights.locate import ModelFiles
+from cutaway.weights.packed_file import is_packed
 from cutaway.weights.shards import WEIGHT_FILES
 
 
@@ -32,6 +33,8 @@ def why_absent(files: ModelFiles) -> str | None:
         return "not installed; pip install transformers adds this witness"
     if files.weights.name not in WEIGHT_FILES:
         return f"it reads {WEIGHT_FILES[0]}, not {files.weights.name}"
+    if is_packed(files.weights):
+        return "it does not read what cutaway quantize made"
     return None
 
 

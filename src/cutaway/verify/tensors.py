@@ -46,6 +46,22 @@ def tensor_checks(contents: Contents, config: GPTConfig, reference: Reference | 
     yield recorded_check(contents, config, reference)
 
 
+def checksum_checks(contents: Contents) -> Iterator[Check]:
+    """Whether the bytes of a quantised checkpoint are those that were written; other checkpoints have no checksums."""
+    for file in contents.packed_files:
+        if not file.checksums:
+            yield skipped("checksums", f"{file.path.name} was quantised before checksums were stored; make it again")
+            continue
+        damaged = file.damaged()
+        yield judged(
+            "checksums",
+            holds=not damaged,
+            seen=f"{_some(damaged)} not what was written" if damaged else f"{len(file.checksums)} tensors are whole",
+            expected="every tensor's bytes as cutaway quantize wrote them",
+            cause="a flipped bit on the disk or on the way; copy the folder again, or make it again",
+        )
+
+
 def shape_check(contents: Contents, config: GPTConfig, reference: Reference | None) -> Check:
     """Whether names and shapes are those of the configuration, and this that of the reference."""
     if reference and (wrong := [key for key, value in reference.config.items() if getattr(config, key, None) != value]):

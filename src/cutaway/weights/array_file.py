@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.errors import CheckpointError
-from cutaway.weights.safetensors_header import Entry, SafetensorsHeader
+from cutaway.weights.mapping import map_tensor
+from cutaway.weights.safetensors_header import SafetensorsHeader
 
 # numpy has no bfloat16; it is the upper half of a float32.
 DTYPES: dict[str, Any] = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
@@ -24,17 +24,10 @@ class ArrayFile(SafetensorsHeader):
         Raises: CheckpointError when it holds anything but floating-point numbers, or the file changed meanwhile.
         """
         entry = self.readable(name)
-        data = self._mapped(name, entry)
+        data = map_tensor(self.path, name, entry.begin, entry.end)
         stored: NDArray[Any] = data.view(DTYPES[entry.dtype]).reshape(entry.shape)
         if entry.dtype == "BF16":
             floats: NDArray[np.float32] = (stored.astype(np.uint32) << 16).view(np.float32)
             return floats
         with np.errstate(over="ignore"):  # what becomes infinite is reported by whoever takes the array
             return stored.astype(np.float32, copy=False)
-
-    def _mapped(self, name: str, entry: Entry) -> NDArray[np.uint8]:
-        try:
-            data = np.memmap(self.path, np.uint8, mode="r", offset=entry.begin, shape=(entry.end - entry.begin,))
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{self.path}: tensor {name!r} cannot be mapped ({error}); load it again") from None
-        return data.view(np.ndarray)

@@ -51,8 +51,23 @@ def model_folder(
             _sync(new)
             _swap(new, target)
     except OSError as error:
-        reason = error.strerror or error
-        raise CheckpointError(f"the model cannot be saved to {target}: {reason}; what was there is unchanged") from None
+        raise _unsaved(target, error) from None
+
+
+def refuse_unwritable(folder: str | os.PathLike[str]) -> None:
+    """Refuse a place that no folder can be written to, by trying: a hidden one is made as near as can be, and removed.
+
+    For those who work long before they save.
+
+    Raises: CheckpointError naming the place and the reason.
+    """
+    target = Path(folder).resolve()
+    try:
+        existing = next(parent for parent in target.parents if parent.exists())
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=existing):
+            pass
+    except OSError as error:
+        raise _unsaved(target, error) from None
 
 
 def refuse_foreign(target: Path, overwrite: bool) -> None:
@@ -85,6 +100,11 @@ def write_texts(folder: Path, config: GPTConfig, tokenizer: AnyTokenizer | None,
 def write_json(file: Path, content: Mapping[str, object]) -> None:
     """A JSON object, for people to read too."""
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _unsaved(target: Path, error: OSError) -> CheckpointError:
+    reason = error.strerror or error
+    return CheckpointError(f"the model cannot be saved to {target}: {reason}; what was there is unchanged")
 
 
 def _sync(folder: Path) -> None:

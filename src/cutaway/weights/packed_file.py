@@ -3,11 +3,15 @@
 It is a safetensors file whose metadata name the format, its version, the precision, and the shapes that the packed
 matrices have in an ordinary checkpoint. A matrix `NAME.weight` is bytes, [blocks][inputs × bits / 32][64][4], and its
 scales, `NAME.scales`, are float16, [blocks][groups][64]; native/layout.h draws both. All else is float32, as ever.
+The metadata also hold a checksum of each tensor. What is read is held to it: by PyTorch everything, by the kernels
+scales and vectors. What the kernels map is not, for that would read the whole file before the first token; it is held
+to it by `cutaway verify`.
 
 Packed tensors come first and the header is filled up with spaces, so that each begins at a multiple of 64 bytes in the
 file, and so in memory, where the file is mapped and multiplied as it lies.
 """
 
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from cutaway.errors import CheckpointError
 from cutaway.native.packed import ALIGNMENT, FORMATS, IntegerFormat, PackedMatrix, dequantized, unpack
 from cutaway.weights.array_file import ArrayFile
 from cutaway.weights.json_object import parse_object
+from cutaway.weights.mapping import map_tensor
 from cutaway.weights.names import Shape, is_transposed
 from cutaway.weights.safetensors_header import Entry, SafetensorsHeader
 
@@ -41,6 +46,8 @@ class PackedFile(ArrayFile):
         self._known("version", VERSION)
         shapes = parse_object(self.metadata.get("shapes", "").encode(), f"the list of packed tensors in {path}")
         self._packed = {name: self._checked(name, shape) for name, shape in shapes.items()}
+        self.checksums = self._known_checksums()
+        """The checksum of each stored tensor when it was written; empty in files made before there were any."""
 
     @property
     def format(self) -> IntegerFormat:
@@ -60,9 +67,9 @@ class PackedFile(ArrayFile):
     def packed(self, name: str) -> PackedMatrix:
         """A packed matrix, mapped.
 
-        Raises: CheckpointError when a scale is not finite, or the file changed meanwhile.
+        Raises: CheckpointError when scales are damaged or not finite, or the file changed meanwhile.
         """
-        weights, scales = self._bytes(name), self._bytes(scales_of(name)).view(np.float16)
+        weights, scales = self._bytes(name), self._read(scales_of(name)).view(np.float16)
         if not np.isfinite(scales).all():
             raise CheckpointError(f"{self.path}: tensor {scales_of(name)!r} holds NaN or infinity; {REPAIR}")
         shapes = (self.entries[stored].shape for stored in (name, scales_of(name)))
@@ -71,8 +78,9 @@ class PackedFile(ArrayFile):
     def array(self, name: str) -> NDArray[np.float32]:
         """One tensor as floats, a layer's matrices (in, out) as in any checkpoint.
 
-        Raises: CheckpointError when it holds anything but numbers, or the file changed meanwhile.
+        Raises: CheckpointError when it is damaged or holds anything but numbers, or the file changed meanwhile.
         """
+        self._read(name)
         if not self.is_packed(name):
             return super().array(name)
         outputs, inputs = sizes(name, self._packed[name])
@@ -80,8 +88,23 @@ class PackedFile(ArrayFile):
         floats = dequantized(integers, scales, self.format)
         return np.ascontiguousarray(floats.T) if is_transposed(name) else floats
 
+    def damaged(self) -> list[str]:
+        """The stored tensors whose bytes are not those that were written, as far as their checksums are known."""
+        return [name for name in self.checksums if not self._is_whole(name, self._bytes(name))]
+
     def _bytes(self, name: str) -> NDArray[np.uint8]:
-        return self._mapped(name, self.entries[name])
+        entry = self.entries[name]
+        return map_tensor(self.path, name, entry.begin, entry.end)
+
+    def _read(self, name: str) -> NDArray[np.uint8]:
+        """The bytes of a stored tensor, if they are those that were written."""
+        data = self._bytes(name)
+        if not self._is_whole(name, data):
+            raise CheckpointError(f"{self.path}: tensor {name!r} is not what was written; it is damaged, {REPAIR}")
+        return data
+
+    def _is_whole(self, name: str, data: NDArray[np.uint8]) -> bool:
+        return name not in self.checksums or checksum(data) == self.checksums[name]
 
     def _known(self, key: str, *known: str) -> str:
         value = self.metadata.get(key, "")
@@ -89,6 +112,17 @@ class PackedFile(ArrayFile):
             one = "is " + " or ".join(known)
             raise CheckpointError(f"{self.path} has {key} {value[:40]!r}; the {key} that can be read {one}; {REPAIR}")
         return value
+
+    def _known_checksums(self) -> Mapping[str, Any]:
+        text = self.metadata.get("crc32")
+        if text is None:
+            return {}
+        checksums = parse_object(text.encode(), f"the list of checksums in {self.path}")
+        if odd := checksums.keys() ^ self.entries.keys():
+            raise CheckpointError(
+                f"{self.path}: tensor {min(odd)[:80]!r} is only in one of the header and its checksums; {REPAIR}"
+            )
+        return checksums
 
     def _checked(self, name: str, shape: Any) -> Shape:
         """The shape of a packed matrix, if what is stored for it has the size that follows from it."""
@@ -141,6 +175,11 @@ def sizes(name: str, stored: Shape) -> tuple[int, int]:
 def parts_of(name: str) -> int:
     """Into how many parts a matrix's outputs fall, each padded by itself."""
     return 3 if name.endswith(QUERIES_KEYS_VALUES) else 1
+
+
+def checksum(array: NDArray[Any]) -> int:
+    """The CRC-32 of an array's bytes: it misses no burst of up to 32 damaged bits, and one in 4 billion of others."""
+    return zlib.crc32(np.ascontiguousarray(array).data.cast("B"))
 
 
 def packed_entries(matrices: Mapping[str, PackedMatrix]) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -16,7 +16,7 @@ from cutaway.native.packed import ALIGNMENT, PackedMatrix
 from cutaway.tokenizer import AnyTokenizer
 from cutaway.weights.model_folder import QUANTIZATION_REPORT, model_folder, write_json, write_texts
 from cutaway.weights.names import stored_shapes
-from cutaway.weights.packed_file import FORMAT, VERSION, packed_entries
+from cutaway.weights.packed_file import FORMAT, VERSION, checksum, packed_entries
 from cutaway.weights.safetensors_header import LENGTH_BYTES
 
 DTYPES = {"uint8": "U8", "float16": "F16", "float32": "F32"}
@@ -69,13 +69,15 @@ def write_packed(model: PackedModel, path: Path) -> None:
     Raises: OSError when the disk is full or the folder cannot be written.
     """
     shapes = stored_shapes(model.config)
+    tensors = {**dict(packed_entries(model.matrices)), **model.floats}
     metadata = {
         "format": FORMAT,
         "version": VERSION,
         "precision": model.precision,
         "shapes": json.dumps({name: shapes[name] for name in model.matrices}),
+        "crc32": json.dumps({name: checksum(tensor) for name, tensor in tensors.items()}),
     }
-    write_atomically(path, _parts({**dict(packed_entries(model.matrices)), **model.floats}, metadata))
+    write_atomically(path, _parts(tensors, metadata))
 
 
 def _parts(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:

@@ -18,6 +18,7 @@ from cutaway.weights.gguf.names import name_from_gguf
 from cutaway.weights.gguf.shape import config_from
 from cutaway.weights.gguf.values import Value, ValueReader
 from cutaway.weights.gguf.vocabulary import tokenizer_from
+from cutaway.weights.mapping import map_tensor
 from cutaway.weights.names import HEAD, Shape, is_transposed
 
 SUFFIX = ".gguf"
@@ -75,11 +76,8 @@ class GGUFFile:
         Raises: CheckpointError when the file changed meanwhile.
         """
         entry = self.entries[name]
-        try:
-            data = np.memmap(self.path, np.uint8, mode="r", offset=entry.begin, shape=(entry.end - entry.begin,))
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{self.path}: tensor {name!r} cannot be mapped ({error}); load it again") from None
-        numbers = entry.format.decode(data.view(np.ndarray)).reshape(entry.shape)
+        data = map_tensor(self.path, name, entry.begin, entry.end)
+        numbers = entry.format.decode(data).reshape(entry.shape)
         return numbers.T if is_transposed(name) else numbers
 
     def _read(self, reader: ValueReader) -> tuple[dict[str, Value], dict[str, Entry]]:
