@@ -1,7 +1,7 @@
 // @ts-check
 // Lines and words, the same in a page, in an SVG file and in pixels.
 
-import { escaped } from "./views/download.js";
+import { escaped } from "./views/pen.js";
 import { h, sized } from "./views/elements.js";
 import { pageColour } from "./views/colour.js";
 
