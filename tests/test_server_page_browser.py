@@ -199,15 +199,16 @@ def test_writing_can_be_stopped_and_goes_on(visit):
 
 
 def test_a_full_context_is_told(visit):
-    page = visit("#max_tokens=256&prompt=The+fox&seed=1")
+    context = load("fable").config.block_size
+    page = visit(f"#max_tokens={context}&prompt=The+fox&seed=1")
     write(page)
-    while len(full := tokens(page)) < 256:  # a text may come to its end before
+    while len(full := tokens(page)) < context:  # a text may come to its end before
         page.click("button:text-is('Continue')")
         settled(page)
     for more in ("button:text-is('Continue')", ".draws .draw"):
         page.locator(more).first.click()
         settled(page)
-        assert page.locator(".write .fault").inner_text() == "The context of 256 tokens is full."
+        assert page.locator(".write .fault").inner_text() == f"The context of {context} tokens is full."
         assert tokens(page) == full
 
 
@@ -385,9 +386,10 @@ def test_a_text_is_only_text(visit):
 
 def test_mistakes_are_told_in_the_page(visit):
     page = visit()
-    page.fill("#prompt", "word " * 400)
+    context = load("fable").config.block_size
+    page.fill("#prompt", "word " * 2 * context)
     page.click("button.main")
-    sync_api.expect(page.locator(".write .fault")).to_contain_text("do not fit a context of 256")
+    sync_api.expect(page.locator(".write .fault")).to_contain_text(f"do not fit a context of {context}")
     assert page.faults.pop().startswith("Failed to load resource")
     visit("#text=zzz.zzzzzzz").wait_for_selector("[role=alert]:text('leads nowhere')")
     assert page.faults.pop().startswith("Failed to load resource")
