@@ -63,7 +63,7 @@ def panel(
         _, y = place(0, low + number * step)
         out += f"<path d='M{left} {y:.1f}H{right}' stroke='#ddd'/>"
         out += f"<text x='{left - 6}' y='{y + 4:.1f}' text-anchor='end'>{low + number * step:.1f}</text>\n"
-    for minute in range(0, int(minutes) + 1, 15):
+    for minute in range(0, int(minutes) + 1, 15 if minutes <= 150 else 30):
         x, _ = place(minute, low)
         out += f"<text x='{x:.1f}' y='{bottom + 18}' text-anchor='middle'>{minute}</text>\n"
     out += f"<text x='{(left + right) / 2}' y='{HEIGHT - 8}' text-anchor='middle'>minutes</text>\n"
