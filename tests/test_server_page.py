@@ -81,6 +81,16 @@ def test_every_module_is_checked_and_finds_what_it_imports(name):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+def test_what_a_module_imports_is_exported(name):
+    source = files()[name].decode()
+    folder = "views/" if name.startswith("views/") else ""
+    for names, needed in re.findall(r'^import \{([^}]+)\} from "\./([^"]+)";$', source, re.MULTILINE):
+        exporting = files()[folder + needed].decode()
+        exported = set(re.findall(r"^export (?:async )?(?:function\*?|class|const) (\w+)", exporting, re.MULTILINE))
+        assert {each.split()[0] for each in names.split(",") if each.strip()} <= exported
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_a_module_is_short(name):
     assert len(files()[name].splitlines()) <= 440
 

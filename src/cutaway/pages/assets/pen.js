@@ -20,6 +20,8 @@ export class SvgPen {
   constructor(width, height, title) {
     this.fillStyle = this.strokeStyle = "#000";
     this.lineWidth = this.globalAlpha = 1;
+    /** @type {number[]} */
+    this.dashes = [];
     this.font = "12px sans-serif";
     /** @type {CanvasTextAlign} */
     this.textAlign = "left";
@@ -46,8 +48,8 @@ export class SvgPen {
   }
 
   save() {
-    const { fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline, open } = this;
-    this.saved.push({ fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline, open });
+    const { fillStyle, strokeStyle, lineWidth, dashes, globalAlpha, font, textAlign, textBaseline, open } = this;
+    this.saved.push({ fillStyle, strokeStyle, lineWidth, dashes, globalAlpha, font, textAlign, textBaseline, open });
     this.open = 0;
   }
 
@@ -111,13 +113,19 @@ export class SvgPen {
     this.path += `M${round(x + r)} ${round(y)}h${across}${corner(r, r)}v${down}${corner(-r, r)}h${-across}${corner(-r, -r)}v${-down}${corner(r, -r)}z`;
   }
 
+  /** @param {number[]} dashes lengths of line and gap in turn; none is a whole line */
+  setLineDash(dashes) {
+    this.dashes = dashes;
+  }
+
   fill() {
     this.parts.push(`<path d="${this.path}"${this.ink("fill", this.fillStyle)}/>`);
   }
 
   stroke() {
     const ink = this.ink("stroke", this.strokeStyle);
-    this.parts.push(`<path d="${this.path}" fill="none"${ink} stroke-width="${round(this.lineWidth)}"/>`);
+    const dashes = this.dashes.length ? ` stroke-dasharray="${this.dashes.join(" ")}"` : "";
+    this.parts.push(`<path d="${this.path}" fill="none"${ink} stroke-width="${round(this.lineWidth)}"${dashes}/>`);
   }
 
   /** @param {number} x @param {number} y @param {number} width @param {number} height */

@@ -3,12 +3,13 @@
 
 import { choice, h } from "./views/elements.js";
 import { onThemeChange, pageColour } from "./views/colour.js";
-import { csv, png, save } from "./views/download.js";
+import { csv, save } from "./views/download.js";
 import { figure } from "./views/numbers.js";
+import { pictureActions } from "./views/picture.js";
 import { showTable } from "./views/table.js";
 import { readout, takeAway } from "./views/toolbar.js";
 import { Chart, DASHES, dashes, RUN_COLOURS } from "./chart.js";
-import { moved, painted, svg } from "./shapes.js";
+import { paint } from "./shapes.js";
 import { placeOf, seriesOf } from "./series.js";
 
 /** @type {import("./chart.js").Quantity[]} */
@@ -38,8 +39,11 @@ export class Charts {
     const grid = h("div", { class: "charts" }, ...this.charts.map(({ element }) => element));
     const away = takeAway({
       CSV: ["Save the numbers of the logs as CSV", () => save("runs", "csv", csv([COLUMNS, ...this.rows()]))],
-      PNG: ["Save the curves as PNG", () => this.png()],
-      SVG: ["Save the curves as SVG", () => this.svg()],
+      ...pictureActions(
+        () => "Training",
+        "the curves",
+        () => [this.sheet()],
+      ),
       Numbers: ["Show the numbers of the logs as a table", () => showTable("The logs", COLUMNS, [...this.rows()])],
     });
     const choices = [
@@ -134,51 +138,67 @@ export class Charts {
     }
   }
 
-  /** All charts on one sheet, with their titles and the names of the runs. */
+  /** All charts, with their titles and the names of the runs. @returns {import("./views/picture.js").Picture} */
   sheet() {
     const { width, height, heading, names } = SAVED;
     const charts = this.charts.filter(({ curves }) => curves.length);
     const runs = this.runs.filter(({ shown, lines }) => shown && lines.length);
-    const texts = textsOf(runs);
-    const [ink, muted] = [pageColour("--ink"), pageColour("--muted")];
-    /** @type {import("./shapes.js").Shape[]} */
-    const shapes = runs.map(({ name, number }, at) => ({
-      x: 12,
-      y: 18 + names * at,
-      text: `― ${name}`,
-      colour: pageColour(`--run-${number % RUN_COLOURS}`),
-      size: 13,
-      bold: true,
-    }));
-    (texts.length > 1 ? texts : []).forEach((text, at) => {
-      const line = /** @type {[number, number][]} */ ([
-        [width + 12, 14 + names * at],
-        [width + 44, 14 + names * at],
-      ]);
-      shapes.push({ points: line, colour: muted, width: 2, dash: DASHES[at % DASHES.length] });
-      shapes.push({ x: width + 52, y: 18 + names * at, text, colour: muted, size: 12 });
-    });
-    const top = 12 + names * Math.max(runs.length, texts.length > 1 ? texts.length : 0);
-    charts.forEach((chart, at) => {
-      const [right, down] = [(at % 2) * width, top + Math.floor(at / 2) * (height + heading)];
-      const { title, unit } = chart.quantity;
-      shapes.push({ x: right + 12, y: down + 17, text: title, colour: ink, size: 13, bold: true });
-      shapes.push({ x: right + 130, y: down + 17, text: unit, colour: muted, size: 12 });
-      shapes.push(...chart.shapes(width, height).map((shape) => moved(shape, right, down + heading)));
-    });
+    const all = textsOf(runs);
+    const texts = all.length > 1 ? all : [];
+    const top = names * Math.max(runs.length, texts.length);
     const rows = Math.ceil(charts.length / 2);
-    return { shapes, width: 2 * width, height: top + rows * (height + heading) + 8 };
+    return {
+      width: 2 * width,
+      height: top + rows * (height + heading),
+      paint: (pen) => {
+        paint(pen, [...runNames(runs), ...textNames(texts)]);
+        charts.forEach((chart, at) => {
+          pen.save();
+          pen.translate((at % 2) * width, top + Math.floor(at / 2) * (height + heading));
+          paint(pen, titleOf(chart.quantity));
+          pen.translate(0, heading);
+          paint(pen, chart.shapes(width, height));
+          pen.restore();
+        });
+      },
+    };
   }
+}
 
-  png() {
-    const { shapes, width, height } = this.sheet();
-    png("Training", [painted(shapes, width, height)]);
-  }
+/** @param {import("./run.js").Run[]} runs @returns {import("./shapes.js").Shape[]} */
+function runNames(runs) {
+  return runs.map(({ name, number }, at) => ({
+    x: 0,
+    y: 14 + SAVED.names * at,
+    text: `― ${name}`,
+    colour: pageColour(`--run-${number % RUN_COLOURS}`),
+    size: 13,
+    bold: true,
+  }));
+}
 
-  svg() {
-    const { shapes, width, height } = this.sheet();
-    save("training", "svg", svg(shapes, width, height));
-  }
+/** @param {string[]} texts @returns {import("./shapes.js").Shape[]} */
+function textNames(texts) {
+  const colour = pageColour("--muted");
+  return texts.flatMap((text, at) => {
+    const [x, y] = [SAVED.width, 14 + SAVED.names * at];
+    const points = /** @type {[number, number][]} */ ([
+      [x, y - 4],
+      [x + 32, y - 4],
+    ]);
+    return [
+      { points, colour, width: 2, dash: DASHES[at % DASHES.length] },
+      { x: x + 40, y, text, colour, size: 12 },
+    ];
+  });
+}
+
+/** @param {import("./chart.js").Quantity} quantity @returns {import("./shapes.js").Shape[]} */
+function titleOf({ title, unit }) {
+  return [
+    { x: 0, y: 18, text: title, colour: pageColour("--ink"), size: 13, bold: true },
+    { x: 120, y: 18, text: unit, colour: pageColour("--muted"), size: 12 },
+  ];
 }
 
 /** The names of the texts that were held out. @param {import("./run.js").Run[]} runs */

@@ -1,9 +1,5 @@
 // @ts-check
-// Lines and words, the same in a page, in an SVG file and in pixels.
-
-import { escaped } from "./views/pen.js";
-import { h, sized } from "./views/elements.js";
-import { pageColour } from "./views/colour.js";
+// Lines and words, the same in the page and on a sheet that is saved.
 
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = "system-ui, sans-serif";
@@ -11,12 +7,6 @@ const FONT = "system-ui, sans-serif";
 /** @typedef {{points: [number, number][], colour: string, width: number, dash?: number[], faint?: boolean}} Line */
 /** @typedef {{x: number, y: number, text: string, colour: string, size: number, bold?: boolean, anchor?: "middle" | "end"}} Words */
 /** @typedef {Line | Words} Shape */
-
-/** A shape in another place. @param {Shape} shape @param {number} right @param {number} down @returns {Shape} */
-export function moved(shape, right, down) {
-  if ("text" in shape) return { ...shape, x: shape.x + right, y: shape.y + down };
-  return { ...shape, points: shape.points.map(([x, y]) => [x + right, y + down]) };
-}
 
 /** Shapes as a picture in the page. @param {Shape[]} shapes @param {number} width @param {number} height */
 export function drawn(shapes, width, height) {
@@ -32,44 +22,26 @@ export function drawn(shapes, width, height) {
   return picture;
 }
 
-/** Shapes as a file. @param {Shape[]} shapes @param {number} width @param {number} height */
-export function svg(shapes, width, height) {
-  const parts = [
-    `<svg xmlns="${SVG}" viewBox="0 0 ${width} ${height}" font-family="sans-serif">`,
-    `<rect width="100%" height="100%" fill="${pageColour("--paper")}"/>`,
-  ];
+/** Shapes on a sheet. @param {import("./views/pen.js").Pen} pen @param {Shape[]} shapes */
+export function paint(pen, shapes) {
   for (const shape of shapes) {
-    const attributes = Object.entries(attributesOf(shape)).map(
-      ([name, value]) => `${name}="${escaped(String(value))}"`,
-    );
-    const inside = "text" in shape ? [`<text ${attributes.join(" ")}>`, escaped(shape.text), "</text>"] : null;
-    parts.push(...(inside ?? [`<polyline ${attributes.join(" ")}/>`]));
-  }
-  return new Blob([...parts, "</svg>"], { type: "image/svg+xml" });
-}
-
-/** Shapes as pixels. @param {Shape[]} shapes @param {number} width @param {number} height */
-export function painted(shapes, width, height) {
-  const canvas = h("canvas");
-  const context = sized(canvas, width, height);
-  context.lineJoin = "round";
-  for (const shape of shapes) {
-    context.globalAlpha = "faint" in shape && shape.faint ? 0.3 : 1;
+    pen.save();
     if ("text" in shape) {
-      context.font = `${shape.bold ? "600 " : ""}${shape.size}px ${FONT}`;
-      context.fillStyle = shape.colour;
-      context.textAlign = shape.anchor === "middle" ? "center" : (shape.anchor ?? "start");
-      context.fillText(shape.text, shape.x, shape.y);
+      pen.font = `${shape.bold ? "600 " : ""}${shape.size}px ${FONT}`;
+      pen.fillStyle = shape.colour;
+      pen.textAlign = shape.anchor === "middle" ? "center" : shape.anchor === "end" ? "right" : "left";
+      pen.fillText(shape.text, shape.x, shape.y);
     } else {
-      context.strokeStyle = shape.colour;
-      context.lineWidth = shape.width;
-      context.setLineDash(shape.dash ?? []);
-      context.beginPath();
-      for (const [x, y] of shape.points) context.lineTo(x, y);
-      context.stroke();
+      pen.globalAlpha = shape.faint ? 0.3 : 1;
+      pen.strokeStyle = shape.colour;
+      pen.lineWidth = shape.width;
+      pen.setLineDash(shape.dash ?? []);
+      pen.beginPath();
+      for (const [x, y] of shape.points) pen.lineTo(x, y);
+      pen.stroke();
     }
+    pen.restore();
   }
-  return canvas;
 }
 
 /** @param {Shape} shape @returns {Record<string, string | number>} */
