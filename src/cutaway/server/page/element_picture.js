@@ -78,7 +78,9 @@ function paintShape(pen, shape, style) {
   if (style.stroke !== "none") {
     pen.strokeStyle = style.stroke;
     pen.lineWidth = parseFloat(style.strokeWidth) * scale.a;
+    pen.setLineDash((style.strokeDasharray.match(/[\d.]+/g) ?? []).map((length) => Number(length) * scale.a));
     pen.stroke();
+    pen.setLineDash([]);
   }
 }
 
