@@ -25,13 +25,13 @@ export function elementPicture(element) {
 function paint(pen, element) {
   const style = getComputedStyle(element);
   const bounds = element.getBoundingClientRect();
-  if (style.visibility === "hidden" || !bounds.width || !bounds.height) return;
-  paintBox(pen, style, bounds);
+  if (element instanceof SVGGraphicsElement) paintShape(pen, element, style);
+  else if (style.visibility === "hidden" || !bounds.width || !bounds.height) return;
+  else paintBox(pen, style, bounds);
   if (element instanceof HTMLCanvasElement) {
     pen.imageSmoothingEnabled = false;
     pen.drawImage(element, bounds.x, bounds.y, bounds.width, bounds.height);
   }
-  if (element instanceof SVGGraphicsElement) paintShape(pen, element, style);
   for (const child of element.childNodes) {
     if (child instanceof Text) paintText(pen, child, style, bounds);
     else if (child instanceof Element) paint(pen, child);
@@ -78,7 +78,9 @@ function paintShape(pen, shape, style) {
   if (style.stroke !== "none") {
     pen.strokeStyle = style.stroke;
     pen.lineWidth = parseFloat(style.strokeWidth) * scale.a;
+    pen.setLineDash((style.strokeDasharray.match(/[\d.]+/g) ?? []).map((length) => Number(length) * scale.a));
     pen.stroke();
+    pen.setLineDash([]);
   }
 }
 

@@ -12,6 +12,7 @@ import { Answers } from "./answers.js";
 import { Generation } from "./generation.js";
 import { Playback } from "./playback.js";
 import { StepBars } from "./step_bars.js";
+import { takeStepAway } from "./step_file.js";
 import { LargeHead, SmallHeads } from "./unfolding.js";
 
 /** @typedef {import("./views/thumbnails.js").Head} Head */
@@ -50,7 +51,7 @@ export class Player extends Answers {
     this.which = h("h2");
     const hint = h("p", { class: "note" }, "All heads: point at one to see it, click to keep it.");
     const seen = [this.said, this.text, this.bars.element, this.large];
-    this.screen = frame([this.which, this.playback.element], seen, [hint, this.heads]);
+    this.screen = frame([this.which, this.playback.element, takeStepAway(this)], seen, [hint, this.heads]);
     document.addEventListener("keydown", (event) => this.key(event));
     onThemeChange(() => this.repaint());
   }

@@ -60,18 +60,31 @@ export class SmallHeads {
   }
 
   draw() {
-    if (!this.size.width) return;
-    const context = sized(this.cover, this.size.width, this.size.height);
+    if (this.size.width) this.paint(sized(this.cover, this.size.width, this.size.height));
+  }
+
+  /** What covers the pictures. @param {import("./views/pen.js").Pen} pen */
+  paint(pen) {
     const [edge, whole] = [this.edge(), this.pictured()];
     const [paper, line] = [pageColour("--panel"), pageColour("--cursor")];
     for (const head of this.small.heads) {
       const { x, y } = this.small.place(head);
-      context.fillStyle = paper;
+      pen.fillStyle = paper;
       // A hair more on each side, for the pictures lie between the pixels.
-      context.fillRect(x - 0.5, y + edge, whole + 1, whole - edge + 0.5);
-      context.fillStyle = line;
-      context.fillRect(x, y + edge - 1, whole, 1);
+      pen.fillRect(x - 0.5, y + edge, whole + 1, whole - edge + 0.5);
+      pen.fillStyle = line;
+      pen.fillRect(x, y + edge - 1, whole, 1);
     }
+  }
+
+  /** For a file. @returns {import("./views/picture.js").Picture} */
+  picture() {
+    const heads = this.small.picture();
+    const paint = (/** @type {import("./views/pen.js").Pen} */ pen) => {
+      heads.paint(pen);
+      this.paint(pen);
+    };
+    return { ...heads, paint };
   }
 }
 
@@ -116,7 +129,18 @@ export class LargeHead {
 
   draw() {
     const width = this.element.clientWidth;
-    if (!width || !this.shown) return;
+    if (width) this.paintRows(sized(this.canvas, width, width), width, this.length);
+  }
+
+  /** As far as it has been written, for a file. @returns {import("./views/picture.js").Picture} */
+  picture() {
+    const { clientWidth: width } = this.element;
+    return { width, height: width, paint: (pen) => this.paintRows(pen, width, this.step + 1) };
+  }
+
+  /** @param {import("./views/pen.js").Pen} pen @param {number} width @param {number} rows how many of them, from the top */
+  paintRows(pen, width, rows) {
+    if (!this.shown) return;
     const { length } = this;
     const { pattern, head } = this.shown;
     const brightest = pattern.top * Math.sqrt(head.brightest) || 1;
@@ -125,11 +149,11 @@ export class LargeHead {
       for (let key = 0; key <= query; key++, at++)
         index[query * length + key] = indexAt(pattern.levels[at] / brightest);
     }
-    const all = { cells: { first: 0, last: length }, size: width / length };
-    const context = sized(this.canvas, width, width);
-    const pixels = raster(index, length, all, all, colourMap("viridis"));
-    context.imageSmoothingEnabled = false;
-    context.drawImage(pixels, 0, 0, width, width);
+    const size = width / length;
+    const [across, down] = [length, rows].map((last) => ({ cells: { first: 0, last }, size }));
+    const pixels = raster(index, length, across, down, colourMap("viridis"));
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(pixels, 0, 0, width, rows * size);
   }
 
   /** @param {number} step */
