@@ -92,6 +92,10 @@ def test_perplexity_of_a_file_that_is_not_there():
     assert "there is no file or folder" in mistake("eval", "perplexity", "/no/such/file", "--model", tiny())
 
 
+def test_an_empty_separator_is_refused(text):
+    assert "separates nothing" in mistake("eval", "perplexity", text, "--separator", "", "--model", tiny())
+
+
 def test_choices_without_a_name_lists_them():
     rows = run("eval", "choices").out.splitlines()
     assert [row.split()[0] for row in rows] == ["set", *(task.name for task in ALL)]
@@ -162,11 +166,22 @@ def test_two_evaluations_are_compared(data):
         (("piqqa",), "there is no task 'piqqa'; did you mean 'piqa'?"),
         (("sciq",), "holds no file for sciq; it would be called sciq.jsonl or sciq_test.json or sciq.parquet"),
         (("piqa", "--shots", "4"), "shots=4 is out of range; here it is from 0 to 3"),
+        (("piqa", "--shots-from", "x.jsonl"), "say with --shots how many there shall be"),
         (("piqa", "blimp", "--items", "x.jsonl"), "--items keeps one set and 2 are asked for"),
     ],
 )
 def test_choices_refuse_what_makes_no_sense(data, arguments, sentence):
     assert sentence in mistake("eval", "choices", *arguments, "--data", data, "--model", tiny())
+
+
+def test_a_file_with_nothing_in_it_is_refused(data):
+    (data / "nothing.jsonl").write_text("")
+    (data / "nothing.txt").write_text(" \n")
+    for name, file in (("piqa", "nothing.jsonl"), ("lambada", "nothing.jsonl"), ("cbt-ne", "nothing.txt")):
+        assert "nothing." in mistake("eval", name, "--data", data / file, "--model", tiny())
+    (data / "nothing.txt").write_text("")
+    sentence = mistake("eval", "ptb", "--data", data / "nothing.txt", "--model", tiny())
+    assert sentence.endswith("holds nothing to score for ptb; check the file")
 
 
 def test_the_papers_figures_stand_next_to_ours(data):

@@ -64,5 +64,7 @@ def test_mistakes_are_one_sentence(tmp_path, corpus):
     assert "limit=0 is out of range" in mistake("samples", path, "--limit", 0)
     assert "cannot read" in mistake("samples", tmp_path / "none.jsonl", "--model", tiny())
     assert "there is no file or folder" in mistake("samples", path, "--model", tiny(), "--against", tmp_path / "none")
+    assert "--against-limit belongs to --against" in mistake("samples", path, "--against-limit", 5)
     assert "exists already" in mistake("samples", "--model", tiny(), "--save", path)
+    assert "there is no folder" in mistake("samples", "--model", tiny(), "--save", tmp_path / "none" / "x.jsonl")
     assert "n=0 must be an integer from 1 to" in mistake("samples", "--model", tiny(), "--n", 0)

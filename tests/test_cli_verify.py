@@ -67,7 +67,7 @@ def test_mistakes_are_one_sentence(folder, tmp_path):
     assert "there is no model" in mistake("verify", "nowhere")
     assert "exclude each other" in mistake("verify", folder, "--as", "gpt2", "--reference", tmp_path / "reference.json")
     assert "did you mean 'gpt2" in mistake("verify", folder, "--as", "gtp2")
-    assert "there is no" in mistake("verify", folder, "--reference", tmp_path / "none.json")
+    assert "--reference: there is no file" in mistake("verify", folder, "--reference", tmp_path / "none.json")
     assert "is no SHA-256" in mistake("verify", folder, "--sha256", "abc")
     assert "there is no folder" in mistake("verify", folder, "--record", tmp_path / "none" / "file.json")
     (tmp_path / "damaged.json").write_text('{"name": "x", "tokens": [{"text": 3}]}')

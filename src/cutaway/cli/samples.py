@@ -96,8 +96,12 @@ def check_options(file: Path | None, options: SampleOptions) -> None:
             check_integer(name, value, 1, 1 << 62)
     if file is not None and (options.prompt or options.save):
         raise ConfigError("--prompt and --save belong to samples that are made here; leave them out, or the file")
+    if options.against_limit is not None and not options.against:
+        raise ConfigError("--against-limit belongs to --against; say which data to look through, or leave it out")
     if options.save is not None and options.save.exists():
         raise ConfigError(f"{options.save} exists already; name a new file, or remove it first")
+    if options.save is not None and not options.save.parent.is_dir():
+        raise ConfigError(f"there is no folder {str(options.save.parent)!r} for --save; make it, or name another place")
 
 
 def generate(

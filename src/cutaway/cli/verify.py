@@ -86,12 +86,16 @@ def run(model: str, options: VerifyOptions) -> "Iterator[Check]":
 def chosen_reference(options: VerifyOptions) -> "Reference | None":
     """The numbers that were asked for, if any were.
 
-    Raises: CheckpointError when there are none of that name, or the file is not a reference.
+    Raises: ConfigError when there is no such file; CheckpointError when there are no numbers of that name, or the file
+        is not a reference.
     """
+    from cutaway.errors import ConfigError
     from cutaway.verify import Reference
 
     if options.claim:
         return Reference.published(options.claim)
+    if options.reference and not options.reference.is_file():
+        raise ConfigError(f"--reference: there is no file {str(options.reference)!r}; make one with --record")
     return Reference.read(options.reference) if options.reference else None
 
 

@@ -40,8 +40,27 @@ def evaluate_set(
 ) -> dict[str, Any]:
     """The figures of a set; accuracies are in %. Windows and `limit` are those of `Meter`, or count items.
 
-    Raises: EvaluationError for a file of another form; DataError for one that cannot be read.
+    Raises: EvaluationError for a file of another form or with nothing to score; DataError for one that cannot be read.
     """
+    settings: dict[str, Any] = {"context": context, "stride": stride, "limit": limit, "log": log}
+    found = _evaluate(which, files, scorer, tokenizer, progress=progress, **settings)
+    if not found.get("items", found.get("tokens")):
+        raise EvaluationError(f"{files[0]} holds nothing to score for {which.name}; check the file")
+    return found
+
+
+def _evaluate(
+    which: PaperSet,
+    files: Sequence[Path],
+    scorer: Scorer,
+    tokenizer: AnyTokenizer,
+    *,
+    context: int | None,
+    stride: int | None,
+    limit: int | None,
+    log: ItemLog | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
     if which.kind == "last words":
         texts = islice(passages(which, files), limit)
         found = last_words.scores_of(

@@ -59,6 +59,8 @@ def choices(
     options, run = options or ChoiceOptions(), run or RunOptions()
     run.check()
     check_integer("seed", options.seed, 0, (1 << 63) - 1)
+    if options.shots_from is not None and not options.shots:
+        raise ConfigError("--shots-from says where examples come from; say with --shots how many there shall be")
     if options.shots_from is not None and not options.shots_from.is_file():
         raise ConfigError(f"--shots-from: there is no file {str(options.shots_from)!r}; check the path")
     if not names:
@@ -82,14 +84,20 @@ def choices(
 
 
 def read_questions(task: "Task", files: Sequence[Path], limit: int | None) -> "list[Question]":
-    """The questions of a set, or the first of them."""
+    """The questions of a set, or the first of them.
+
+    Raises: ConfigError when there are none.
+    """
     from itertools import chain, islice
 
     from cutaway.data.records import read_records
     from cutaway.evals.task import questions, with_labels
 
     records = chain.from_iterable(with_labels(task, read_records(file), file) for file in files)
-    return list(islice(questions(task, records), limit))
+    found = list(islice(questions(task, records), limit))
+    if not found:
+        raise ConfigError(f"{files[0]} holds no question of {task.name}; check the file")
+    return found
 
 
 def answer(

@@ -47,7 +47,7 @@ def paper(
     run.check()
     from cutaway.evals.paper_sets import SETS, set_named
 
-    wanted = [set_named(name.strip()) for name in options.set.split(",")] if options.set else list(SETS)
+    wanted = [set_named(name.strip()) for name in options.set.split(",")] if options.set is not None else list(SETS)
     if options.list:
         list_sets(wanted)
         return

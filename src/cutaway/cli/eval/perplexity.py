@@ -88,6 +88,8 @@ def check_output(options: PerplexityOptions, run: RunOptions) -> None:
     Raises: ConfigError for two kinds of output at once or a picture that cannot be written; MissingExtraError where
         nothing can draw.
     """
+    if options.separator == "":
+        raise ConfigError("--separator '' separates nothing; say what stands between documents, or leave it out")
     if options.show and run.json:
         raise ConfigError("--show and --json exclude each other; leave one out")
     if options.plot is not None:
