@@ -57,7 +57,8 @@ sanitize: $(VENV)/.installed-dev
 	CUTAWAY_NATIVE_LIBRARY=build/kernels-sanitized.so ASAN_OPTIONS=detect_leaks=0 \
 		LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)" \
 		$(BIN)/python -m pytest tests/test_native_model.py tests/test_native_cache.py \
-		tests/test_native_packed.py tests/test_weights_native.py tests/test_weights_packed_file.py
+		tests/test_native_choice.py tests/test_native_packed.py tests/test_weights_native.py \
+		tests/test_weights_packed_file.py
 
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
