@@ -62,6 +62,11 @@ def test_only_the_additions_are_learned(config):
     assert not torch.allclose(logits(tuned), logits(start))
 
 
+def test_muon_learns_them_too_and_then_there_is_nothing_for_adamw(config):
+    tuned = train(TrainConfig.from_dict({**config.to_dict(), "optimizer": {"name": "muon"}, "steps": 2}))
+    assert not torch.allclose(logits(tuned), logits(load_model(tiny())))
+
+
 def test_they_are_saved_apart_and_merge_into_the_same_model(config, tmp_path):
     tuned = train(config)
     saved = config.out / "latest"

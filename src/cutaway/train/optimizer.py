@@ -70,8 +70,9 @@ def optimizers(parameters: Mapping[str, nn.Parameter], config: OptimizerConfig, 
         muon = muon_groups(hidden)
         yield Muon(muon, config.muon_lr, config.momentum, each, config.weight_decay)
         parameters = {name: p for name, p in parameters.items() if name not in hidden}
-    betas = (config.beta1, config.beta2)
-    yield AdamW(adamw_groups(parameters, config.weight_decay), config.adamw_lr, betas, fused=True)
+    # By LoRA there may be nothing else.
+    if groups := adamw_groups(parameters, config.weight_decay):
+        yield AdamW(groups, config.adamw_lr, (config.beta1, config.beta2), fused=True)
 
 
 def muon_groups(hidden: Mapping[str, nn.Parameter]) -> Groups:
