@@ -57,7 +57,7 @@ def steps(page):
 
 
 def go(page, step):
-    page.get_by_label("Step", exact=True).fill(str(step))
+    page.locator(".playback .step").fill(str(step))
     sync_api.expect(page.locator(".playback .count")).to_have_text(re.compile(rf"^{step + 1} of"))
 
 
@@ -108,7 +108,7 @@ def test_it_plays_by_itself_and_stops(visit):
     page = steps(visit(START))
     at = page.locator(".playback .count")
     assert at.inner_text().startswith("4 of")
-    page.get_by_label("Speed").select_option("15")
+    page.locator(".playback select").select_option("15")
     page.locator(".player .tokens").focus()
     page.keyboard.press("Space")
     sync_api.expect(at).to_have_text(re.compile(r"^(?:[89]|\d\d) of"))
@@ -120,7 +120,7 @@ def test_it_plays_by_itself_and_stops(visit):
     page.keyboard.press("End")
     page.wait_for_url(re.compile(rf"step={int(at.inner_text().split()[-1]) - 1}\b"))
     # At the end it begins again where the network began to write, and runs out by itself.
-    page.get_by_label("Speed").select_option("60")
+    page.locator(".playback select").select_option("60")
     page.click(".playback .main")
     sync_api.expect(page.locator(".playback .main")).to_have_text("Play")
     assert page.locator(".player .later").count() == 0
@@ -128,7 +128,7 @@ def test_it_plays_by_itself_and_stops(visit):
 
 def test_who_wants_less_motion_begins_slowly(visit):
     page = steps(visit(START, motion="reduce"))
-    assert page.get_by_label("Speed").input_value() == "1"
+    assert page.locator(".playback select").input_value() == "1"
     page.locator(".playback .main").click()
     assert page.locator(".player .rankings i").first.evaluate("bar => getComputedStyle(bar).transitionDuration") == "0s"
     page.locator(".playback .main").click()
