@@ -49,6 +49,17 @@ static inline void store(void* to, T value) {
     __builtin_memcpy(to, &value, sizeof value);
 }
 
+#ifndef AHEAD
+#define AHEAD 4096
+#endif
+#ifndef HINT
+#define HINT 3
+#endif
+// Ask memory for what will be read a page later: processors fetch ahead by themselves, but stop at every page's end.
+static inline void fetch_ahead(const void* at, int bytes) {
+    for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const char*)at + AHEAD + i, 0, HINT);
+}
+
 static inline Vec all(float x) { return x - Vec{}; }
 static inline IntVec all(int32_t x) { return x + IntVec{}; }
 static inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
