@@ -39,7 +39,7 @@ struct Fetch {
     inline void step(const void* weights) {
         if (ROWS == 1 || own) fetch_ahead(weights, kStepBytes);
         if (ROWS == 1) return;
-        for (int i = 0; i < lines; i++, next += 64) __builtin_prefetch(next, 0, 2);
+        for (int i = 0; i < lines; i++, next += 64) fetch(next);
     }
 };
 
