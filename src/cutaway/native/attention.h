@@ -17,7 +17,12 @@ constexpr int kKeyVectors = kKeyBlock / kLanes;
 
 static inline int even(int n) { return (n + 1) & ~1; }
 
-static inline uint16_t to_bfloat16(float x) { return to_bfloat16(all(x))[0]; }
+// The nearest bfloat16 of so many floats.
+static inline void to_bfloat16(const float* from, int count, uint16_t* to) {
+    int i = 0;
+    for (; i + kLanes <= count; i += kLanes) store(to + i, to_bfloat16(load<Vec>(from + i)));
+    for (; i < count; i++) to[i] = to_bfloat16(all(from[i]))[0];
+}
 
 // Keys and values as floats.
 struct FloatCache {
@@ -43,6 +48,7 @@ struct FloatCache {
                       Vec (&sum)[QUERIES][kKeyVectors]) {
         const float* keys = (const float*)head.keys + (size_t)block * head.size * kKeyBlock;
         for (int d = 0; d < head.size; d++, keys += kKeyBlock) {
+            if (QUERIES == 1) fetch_ahead(keys, 4 * kKeyBlock);
             UNROLL for (int v = 0; v < kKeyVectors; v++) {
                 const Vec key = load<Vec>(keys + v * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) sum[i][v] += key * queries.q[i][d];
@@ -58,6 +64,7 @@ struct FloatCache {
                     Vec (&sum)[QUERIES][VECTORS]) {
         const float* values = (const float*)head.values + column;
         for (int t = 0; t < tokens; t++, values += head.width) {
+            if (QUERIES == 1) fetch_ahead(values, 4 * VECTORS * kLanes);
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 const Vec value = load<Vec>(values + v * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) sum[i][v] += value * p[i * stride + t];
@@ -71,10 +78,13 @@ struct Bfloat16Cache {
     static void remember(const CacheHead& head, int position, const float* key, const float* value) {
         const size_t key_block = (size_t)(position / kKeyBlock) * even(head.size) * kKeyBlock;
         uint16_t* keys = (uint16_t*)head.keys + key_block + position % kKeyBlock * 2;
-        for (int d = 0; d < head.size; d++) keys[d / 2 * 2 * kKeyBlock + d % 2] = to_bfloat16(key[d]);
+        uint16_t rounded[kMaxHeadSize];
+        to_bfloat16(key, head.size, rounded);
+        for (int d = 0; d < head.size; d++) keys[d / 2 * 2 * kKeyBlock + d % 2] = rounded[d];
         uint16_t* values = (uint16_t*)head.values + (size_t)(position / 2) * 2 * head.width + position % 2;
+        to_bfloat16(value, head.size, rounded);
         for (int d = 0; d < head.size; d++) {
-            values[2 * d] = to_bfloat16(value[d]);
+            values[2 * d] = rounded[d];
             // The odd token's place may hold what another sequence left there; even NaN × 0 must be 0.
             if (position % 2 == 0) values[2 * d + 1] = 0;
         }
@@ -82,14 +92,11 @@ struct Bfloat16Cache {
 
     template <int QUERIES>
     struct Queries {
-        int32_t q[QUERIES][kMaxHeadSize / 2];
+        uint16_t q[QUERIES][kMaxHeadSize + 1];
         Queries(const float* from, size_t stride, int size) {
             for (int i = 0; i < QUERIES; i++) {
-                for (int d = 0; d < size; d += 2) {
-                    const uint32_t low = to_bfloat16(from[i * stride + d]);
-                    const uint32_t high = d + 1 < size ? to_bfloat16(from[i * stride + d + 1]) : 0;
-                    q[i][d / 2] = (int32_t)(low | high << 16);
-                }
+                to_bfloat16(from + i * stride, size, q[i]);
+                q[i][size] = 0;  // completes the last pair where the size is odd
             }
         }
     };
@@ -99,9 +106,12 @@ struct Bfloat16Cache {
                       Vec (&sum)[QUERIES][kKeyVectors]) {
         const uint16_t* keys = (const uint16_t*)head.keys + (size_t)block * even(head.size) * kKeyBlock;
         for (int d = 0; d < head.size; d += 2, keys += 2 * kKeyBlock) {
+            if (QUERIES == 1) fetch_ahead(keys, 4 * kKeyBlock);
             UNROLL for (int v = 0; v < kKeyVectors; v++) {
                 const IntVec key = load<IntVec>(keys + 2 * v * kLanes);
-                UNROLL for (int i = 0; i < QUERIES; i++) sum[i][v] = dot2(sum[i][v], key, all(queries.q[i][d / 2]));
+                UNROLL for (int i = 0; i < QUERIES; i++) {
+                    sum[i][v] = dot2(sum[i][v], key, all(load<int32_t>(queries.q[i] + d)));
+                }
             }
         }
     }
@@ -113,6 +123,7 @@ struct Bfloat16Cache {
                     Vec (&sum)[QUERIES][VECTORS]) {
         const uint16_t* values = (const uint16_t*)head.values + 2 * column;
         for (int t = 0; t < tokens; t += 2, values += 2 * head.width) {
+            if (QUERIES == 1) fetch_ahead(values, 4 * VECTORS * kLanes);
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 const IntVec value = load<IntVec>(values + 2 * v * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) {

@@ -16,12 +16,39 @@
 namespace cutaway {
 namespace CUTAWAY_ISA {
 
+// What is asked of memory while a block is multiplied, at each step of 256 bytes of its weights. With one row the block
+// itself is, a page ahead. With many rows the block stays in the cache from the first tile of rows to the last, and
+// meanwhile the next block comes, a share of it with each tile: memory and multiplier then work at the same time.
+struct Fetch {
+    static constexpr int kStepBytes = 4 * kBlock, kLines = kStepBytes / 64;
+    bool own;          // the block itself
+    int lines;         // lines of the next block at each step
+    const char* next;
+
+    static Fetch none() { return {false, 0, nullptr}; }
+
+    // For a tile of several, that many.
+    static Fetch of_tile(const Matrix& matrix, int block, int tile, int tiles) {
+        const int lines = (kLines + tiles - 1) / tiles;
+        const size_t share = matrix.block_bytes / kLines * lines;
+        if (tile * share >= matrix.block_bytes || block + 1 >= matrix.outputs / kBlock) return {tile == 0, 0, nullptr};
+        return {tile == 0, lines, matrix.weights + (block + 1) * matrix.block_bytes + tile * share};
+    }
+
+    template <int ROWS>
+    inline void step(const void* weights) {
+        if (ROWS == 1 || own) fetch_ahead(weights, kStepBytes);
+        if (ROWS == 1) return;
+        for (int i = 0; i < lines; i++, next += 64) fetch(next);
+    }
+};
+
 // Where a multiplication reads: a matrix's block from some column on, and rows from some row on.
 struct Operands {
     const Matrix& matrix;
     const Rows& rows;
     int block, column, row;
-    bool fetch;  // whether the block is read for the first time
+    Fetch fetch;
 
     template <class T>
     const T* weights() const {
@@ -32,10 +59,6 @@ struct Operands {
         return (const T*)rows.values + (size_t)(row + t) * rows.inputs;
     }
 };
-
-static inline void fetch_ahead(const void* at, int bytes) {
-    for (int i = 0; i < bytes; i += 64) __builtin_prefetch((const char*)at + 4096 + i);
-}
 
 struct Float32 {
     static constexpr int kPlanes = 1;
@@ -51,11 +74,12 @@ struct Float32 {
         const float* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<float>(t);
         const int inputs = from.matrix.inputs;
+        Fetch fetch = from.fetch;
         for (int begin = 0; begin < inputs; begin += kBlock) {
             // A long sum loses digits to its own size, so 64 products are added up before they join the others.
             Vec part[ROWS][VECTORS] = {};
             for (int k = begin; k < begin + kBlock; k++, w += kBlock) {
-                if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
+                fetch.step<ROWS>(w);
                 Vec weight[VECTORS];
                 UNROLL for (int v = 0; v < VECTORS; v++) weight[v] = load<Vec>(w + v * kLanes);
                 UNROLL for (int t = 0; t < ROWS; t++) {
@@ -88,8 +112,9 @@ struct Bfloat16 {
         const uint16_t* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<uint16_t>(t);
         const int inputs = from.matrix.inputs;
+        Fetch fetch = from.fetch;
         for (int k = 0; k < inputs; k += 2, w += 2 * kBlock) {
-            if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
+            fetch.step<ROWS>(w);
             IntVec weight[VECTORS];
             UNROLL for (int v = 0; v < VECTORS; v++) weight[v] = load<IntVec>(w + 2 * v * kLanes);
             UNROLL for (int t = 0; t < ROWS; t++) {
@@ -152,10 +177,12 @@ struct Integers {
         const uint16_t* scales = from.matrix.scales + (size_t)from.block * groups * kBlock + from.column;
         const int8_t* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<int8_t[kPlanes]>(t)[0];
+        Fetch fetch = from.fetch;
         for (int g = 0; g < groups; g++, scales += kBlock) {
-            IntVec dot[ROWS * kPlanes][VECTORS] = {};
+            IntVec dot[ROWS * kPlanes][VECTORS];
+            begin_group<ROWS>(from, g, dot);
             for (int k = 0; k < kGroup; k += kStep, w += 4 * kBlock) {
-                if (ROWS == 1 || from.fetch) fetch_ahead(w, 4 * kBlock);
+                fetch.step<ROWS>(w);
                 IntVec stored[VECTORS];
                 UNROLL for (int v = 0; v < VECTORS; v++) stored[v] = load<IntVec>(w + 4 * v * kLanes);
                 UNROLL for (int i = 0; i < Packing::kFours; i++) {
@@ -168,7 +195,7 @@ struct Integers {
                     }
                 }
             }
-            add_group(from, g, scales, dot, sum);
+            add_group<ROWS>(from, g, scales, dot, sum);
             UNROLL for (int t = 0; t < ROWS; t++) x[t] += kPlanes * kGroup;
         }
     }
@@ -184,7 +211,18 @@ struct Integers {
     }
 
 private:
-    // sum += scale of the weights × scale of the row × (256 dot of high bytes + dot of low ones + offset)
+    // Dot products begin at what undoes the weights' zero point, those of high bytes at nothing.
+    template <int ROWS, int VECTORS>
+    static inline void begin_group(const Operands& from, int group, IntVec (&dot)[ROWS * kPlanes][VECTORS]) {
+        const size_t groups = from.matrix.inputs / kGroup, of_row = from.row * groups + group;
+        UNROLL for (int t = 0; t < ROWS * kPlanes; t++) {
+            const bool is_low = t % kPlanes == kPlanes - 1;
+            const IntVec begin = all(is_low ? from.rows.offsets[of_row + t / kPlanes * groups] : 0);
+            UNROLL for (int v = 0; v < VECTORS; v++) dot[t][v] = begin;
+        }
+    }
+
+    // sum += scale of the weights × scale of the row × (256 dot of high bytes + dot of low ones)
     template <int ROWS, int VECTORS>
     static inline void add_group(const Operands& from, int group, const uint16_t* scales,
                                  const IntVec (&dot)[ROWS * kPlanes][VECTORS], Vec (&sum)[ROWS][VECTORS]) {
@@ -192,12 +230,11 @@ private:
         UNROLL for (int t = 0; t < ROWS; t++) {
             const size_t at = of_row + (size_t)t * (from.matrix.inputs / kGroup);
             const float scale = from.rows.scales[at];
-            const IntVec offset = all(from.rows.offsets[at]);
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 IntVec whole = dot[t * kPlanes][v];
                 if constexpr (kPlanes == 2) whole = whole * 256 + dot[t * kPlanes + 1][v];
                 const Vec of_weights = load_float16(scales + v * kLanes);
-                sum[t][v] += __builtin_convertvector(whole + offset, Vec) * (of_weights * scale);
+                sum[t][v] += __builtin_convertvector(whole, Vec) * (of_weights * scale);
             }
         }
     }

@@ -9,7 +9,7 @@ namespace CUTAWAY_ISA {
 
 // Bias + rows · one block of 64 outputs for ROWS rows, in strips of as many outputs as registers allow.
 template <class F, int ROWS>
-static void multiply_rows(const Matrix& matrix, int block, const Rows& in, int row, bool fetch,
+static void multiply_rows(const Matrix& matrix, int block, const Rows& in, int row, Fetch fetch,
                           float (&out)[kTileRows][kBlock]) {
     constexpr int kAlone = kBlock / kLanes / (kLanes < 16 ? F::kPlanes : 1);
     constexpr int kVectors = ROWS == 1 ? kAlone : kTileVectors;
@@ -19,7 +19,7 @@ static void multiply_rows(const Matrix& matrix, int block, const Rows& in, int r
         UNROLL for (int t = 0; t < ROWS; t++) {
             UNROLL for (int v = 0; v < kVectors; v++) sum[t][v] = load<Vec>(bias + v * kLanes);
         }
-        F::multiply(Operands{matrix, in, block, column, row, fetch && column == 0}, sum);
+        F::multiply(Operands{matrix, in, block, column, row, column == 0 ? fetch : Fetch::none()}, sum);
         UNROLL for (int t = 0; t < ROWS; t++) {
             UNROLL for (int v = 0; v < kVectors; v++) store(out[t] + column + v * kLanes, sum[t][v]);
         }
@@ -31,10 +31,11 @@ template <class F, class Finish>
 static void multiply_block(const Matrix& matrix, int block, const Rows& in, int rows, Finish finish) {
     constexpr int kMost = kTileRows / F::kPlanes;
     alignas(64) float out[kTileRows][kBlock];
+    const int all_tiles = (rows + kMost - 1) / kMost;
     for (int row = 0, tile; row < rows; row += tile) {
         const int tiles = (rows - row + kMost - 1) / kMost;
         tile = (rows - row + tiles - 1) / tiles;
-        const bool fetch = row == 0;
+        const Fetch fetch = Fetch::of_tile(matrix, block, all_tiles - tiles, all_tiles);
         switch (tile) {
             case 1: multiply_rows<F, 1>(matrix, block, in, row, fetch, out); break;
             case 2: multiply_rows<F, 2>(matrix, block, in, row, fetch, out); break;
