@@ -1,16 +1,16 @@
 """Several servers under the same load, in turns: the same prompts, as many tokens, as ratios of one run.
 
     python -m benchmarks.serve_race ours=http://127.0.0.1:8000#gpt2 other=http://127.0.0.1:8001#gpt2 \\
-        [--streams 16] [--requests 32] [--tokens 48] [--rounds 3] [--temperature 0] [--top-p 1] [--json]
+        [--streams 1 16] [--requests 32] [--tokens 48] [--rounds 3] [--temperature 0] [--top-p 1] [--json]
 
 Each is NAME=URL#MODEL and has to be running, at the same precision and with as many threads. In every round each of
 them, one after the other, is asked the same requests by so many clients at once, each of which hears one stream after
-another to its end. What is not being asked idles. Greedy by default, because then all have to write the same.
+another to its end; with several numbers of streams there is a race for each. What is not being asked idles. Greedy by
+default, because then all have to write the same.
 """
 
 import argparse
 import asyncio
-import json
 import random
 import time
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 
 from benchmarks.serve import PROMPTS, Heard, listen, percentiles
+from benchmarks.timing import environment, report
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,14 @@ async def turn(server: Server, asked: list[dict[str, Any]], streams: int) -> Tur
     return Turn(tokens, seconds, todo)
 
 
-def race(servers: list[Server], args: argparse.Namespace) -> dict[str, Any]:
+def race(servers: list[Server], streams: int, args: argparse.Namespace) -> dict[str, Any]:
     """Rounds of turns, and what came of them."""
     turns: dict[str, list[Turn]] = {server.name: [] for server in servers}
     for server in servers:
-        asyncio.run(turn(server, bodies(args, -1)[: args.streams // 4 + 1], args.streams))  # to warm up
+        asyncio.run(turn(server, bodies(args, -1)[: streams // 4 + 1], streams))  # to warm up
     for number in range(args.rounds):
         for server in servers if number % 2 == 0 else reversed(servers):
-            turns[server.name].append(asyncio.run(turn(server, bodies(args, number), args.streams)))
+            turns[server.name].append(asyncio.run(turn(server, bodies(args, number), streams)))
     first = turns[servers[0].name]
     texts = [one.text for each in first for one in each.heard]
     found = {}
@@ -116,7 +117,7 @@ def race(servers: list[Server], args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("servers", nargs="+", type=Server.parse, metavar="NAME=URL#MODEL")
-    parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--requests", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)
@@ -124,14 +125,18 @@ def main() -> None:
     parser.add_argument("--top-p", type=float, default=1)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = race(args.servers, args)
-    if args.json:
-        print(json.dumps(found, indent=2))
-        return
-    for name, result in found.items():
-        print(name)
-        for what, value in result.items():
-            print(f"{what:>18}  {value}")
+    asked = {name: getattr(args, name) for name in ("requests", "tokens", "rounds", "temperature", "top_p")}
+    races = [{"streams": streams, "servers": race(args.servers, streams, args)} for streams in args.streams]
+    lines = [line for each in races for line in told(each)]
+    report({"environment": environment(), **asked, "races": races}, lines, args.json)
+
+
+def told(race: dict[str, Any]) -> list[str]:
+    """What came of a race, for people."""
+    lines = [f"{race['streams']} streams"]
+    for name, result in race["servers"].items():
+        lines += [f"  {name}", *(f"{what:>18}  {value}" for what, value in result.items())]
+    return lines
 
 
 if __name__ == "__main__":
