@@ -50,7 +50,7 @@ DEEDS = ["kissed", "loved", "took off", "put on", "lifted", "washed"]
 
 SOME_OF = {
     (1, "a"): ["He sat down in the arm-", "Once upon a", "on the other hand, and on the other h", "to and fr"],
-    (1, "b"): ["He went to the very great and", "It was a very strange and", "She was a tall, thin and"],
+    (1, "b"): ["He had a long and", "They came to a large and", "She was a tall, thin and"],
     (1, "c"): [f"The {person} put on" for person in PEOPLE if "old" not in person],
     (4, "c"): ["laughed smiled", "three four", "king queen", "father mother", "cried exclaimed", "replied answered"],
     (12, "b"): [f"{hundredths / 100}" for hundredths in range(2, 120)],

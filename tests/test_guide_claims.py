@@ -71,6 +71,12 @@ def test_1_nothing_happens_until_the_woman_comes(gpt):
     assert words[-(steps.argmax() + 2)] == "woman"
 
 
+def test_1_the_earth_revolves_around_the_world(gpt):
+    text = "The Earth revolves around the"
+    assert likeliest(gpt, text, 2) == ["Ġworld", "Ġearth"]
+    assert chance(gpt, text, " sun") < chance(gpt, text, " earth")
+
+
 def test_1_was_is_easier_to_guess_than_the_fox(gpt):
     scores = {score.piece: score for score in gpt.score("Once upon a time there was a fox.")}
     assert scores["Ġwas"].logprob > math.log(0.25)
@@ -92,6 +98,17 @@ def test_4_the_first_place_stands_apart(gpt):
     rows = gpt.model.wpe.weight.detach()
     norms = rows.norm(dim=1)
     assert norms[0] > 2 * norms[1:].median()
+
+
+def test_4_the_table_of_positions_has_a_seam_where_it_was_lengthened(gpt):
+    places = inspect.position_embedding(gpt)
+    sizes, alike = places.weight.norm(dim=1), places.similarity().values
+    assert len(sizes) == 512
+    assert sizes[0] > sizes[256] > 2 * sizes[1:].median()
+    assert alike[0, 256] > 0.8
+    neighbouring = alike.diagonal(1)
+    assert neighbouring.argmin() == 256
+    assert np.median(neighbouring) > 0.7
 
 
 def test_5_a_head_of_the_last_layer_takes_most_from_the_woman_and_carries_the_news(gpt, silenced, looks):

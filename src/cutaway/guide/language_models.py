@@ -39,7 +39,7 @@ CHAPTER = Chapter(
         ),
         Exercise(
             question="Find a beginning of at least five words after which no token gets more than 3%.",
-            hint="where could anything follow? After a full stop or an adjective more than after a verb",
+            hint="where could anything follow? After *a long and* there are as many words as there are adjectives",
             check=unsure,
         ),
         Exercise(
