@@ -55,8 +55,7 @@ def test_on_a_cpu_it_is_native_and_next_to_it_load_stays_pytorch(native, plain):
 @needs_kernels
 @pytest.mark.parametrize("prompt", [PROMPT, STORY_OF_A_KING, ""])
 def test_greedy_text_equals_pytorchs_up_to_the_context_and_past_it(prompt, native, plain):
-    options = {"temperature": 0, "max_tokens": 300, "ignore_eot": True}
-    assert native.config.block_size < 300
+    options = {"temperature": 0, "max_tokens": native.config.block_size + 44, "ignore_eot": True}
     assert native.generate(prompt, **options).text == plain.generate(prompt, **options).text
 
 
