@@ -31,9 +31,9 @@ class ServedModels:
     dtype: Literal["float32", "bfloat16", "float16", "float64", "int8", "int4", "w8a8"] = "float32"
     """Number format of the weights; int8, int4 and w8a8 (int8, with activations in 8 bits, too) only on a CPU, and for
     writing: looked into, such a model is in float32. A quantised model keeps its own."""
-    speculate: Literal["auto", "lookup", "none"] = "auto"
-    """Guess by looking up what was said before, where that is quicker; auto does so for large models. No text depends
-    on it."""
+    speculate: Literal["auto", "lookup", "none"] = "none"
+    """Guess by looking up what was said before, for texts that repeat much; auto does so for large models. No text
+    depends on it."""
     run: Annotated[Texts, Parameter(name="--run", negative="")] = ()
     """The folder of a training run, its `out`, to watch on the page; several to compare. NAME=FOLDER names it."""
 

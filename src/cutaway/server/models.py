@@ -34,7 +34,7 @@ def start_models(
     dtype: str = "float32",
     threads: int | None = None,
     limits: EngineLimits | None = None,
-    speculate: Wish = "auto",
+    speculate: Wish = "none",
 ) -> list[ServedModel]:
     """Load the models and start their engines, which may guess what comes next.
 
