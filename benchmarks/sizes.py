@@ -8,8 +8,8 @@ FOLDER gets checkpoints with random weights, which are kept (9 GB for gpt2-xl); 
 and int4 are those that `cutaway quantize` writes, mapped as they lie. Each precision lives in a process of its own, one
 after the other, for the largest fill the memory; beside each turn memory is read as fast as can be, and `of memory`
 is the share of that speed which decoding reaches; PyTorch's sum, which reads it, is not the fastest way there is, so it
-may be above 1. Load is from the call to the model; first token from starting the
-process; peak is that of the process. Files lie in the page cache.
+may be above 1. Load is from the call to the model; first token from starting the process; peak is that of the process.
+Files lie in the page cache.
 
 Results are added to FILE.json, so that a long measurement can be made in pieces.
 """
