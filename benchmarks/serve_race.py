@@ -133,7 +133,7 @@ def main() -> None:
 
 def told(race: dict[str, Any]) -> list[str]:
     """What came of a race, for people."""
-    lines = [f"{race['streams']} streams"]
+    lines = [f"streams: {race['streams']}"]
     for name, result in race["servers"].items():
         lines += [f"  {name}", *(f"{what:>18}  {value}" for what, value in result.items())]
     return lines
