@@ -99,7 +99,7 @@ def bytes_per_decode(model: NativeModel, cached: int) -> float:
     config = model.config
     per_layer = 4 * config.n_embd**2 + 2 * config.n_embd * config.mlp_size
     weights = config.n_layer * per_layer + config.vocab_size * config.n_embd
-    item = 4 if model.precision == "float32" else 2
+    item = 4 if model.precision in ("float32", "int8") else 2
     return weights * WEIGHT_BYTES[model.precision] + 2 * config.n_layer * config.n_embd * cached * item
 
 

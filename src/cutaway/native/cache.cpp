@@ -6,8 +6,9 @@ namespace cutaway {
 
 Cache::Cache(const Shape& shape, Format format, int slots, int max_tokens)
     : slots(slots), max_tokens(max_tokens), shape_(shape) {
-    item_bytes_ = format == kFloat32 ? 4 : 2;
-    const int size = format == kFloat32 ? shape.head_size() : padded(shape.head_size(), 2);
+    const bool is_float = has_float_cache(format);
+    item_bytes_ = is_float ? 4 : 2;
+    const int size = is_float ? shape.head_size() : padded(shape.head_size(), 2);
     width_ = padded(shape.head_size(), 16);
     const size_t tokens = padded(max_tokens, kKeyBlock);
     key_block_bytes_ = (size_t)size * kKeyBlock * item_bytes_;

@@ -127,7 +127,7 @@ extern const Kernels kernels[kFormatCount];
 const Kernels kernels[kFormatCount] = {
     kernels_of<Float32, FloatCache>(),
     kernels_of<Bfloat16, Bfloat16Cache>(),
-    kernels_of<Int8, Bfloat16Cache>(),
+    kernels_of<Int8, FloatCache>(),
     kernels_of<Int4, Bfloat16Cache>(),
     kernels_of<W8A8, Bfloat16Cache>(),
 };
