@@ -19,7 +19,7 @@ from cutaway.native.library import Shape, choose_instruction_set, load_library
 from cutaway.native.packed import PackedMatrix
 
 PRECISIONS = ("float32", "bfloat16", "int8", "int4", "w8a8")
-"""Formats of weights, in the library's order. Keys and values are float32 with float32 and int8, bfloat16 with the rest.
+"""Formats of weights, in the library's order. Keys and values are float32 with float32 and int8, else bfloat16.
 
 With int8 weights activations are rounded to 16 bits, which loses nothing to speak of. w8a8 has the same weights and
 rounds activations to 8 bits, as int4 does: half as fast again with many tokens at once, and not so close.
