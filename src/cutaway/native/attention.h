@@ -26,6 +26,8 @@ static inline void to_bfloat16(const float* from, int count, uint16_t* to) {
 
 // Keys and values as floats.
 struct FloatCache {
+    static int key_bytes(const CacheHead& head) { return 4 * head.size * kKeyBlock; }  // of a block
+
     static void remember(const CacheHead& head, int position, const float* key, const float* value) {
         float* keys = (float*)head.keys + (size_t)(position / kKeyBlock) * head.size * kKeyBlock + position % kKeyBlock;
         for (int d = 0; d < head.size; d++) keys[d * kKeyBlock] = key[d];
@@ -42,15 +44,16 @@ struct FloatCache {
         }
     };
 
-    // q · k for the 16 keys of a block.
-    template <int QUERIES>
-    static void score(const CacheHead& head, int block, const Queries<QUERIES>& queries,
-                      Vec (&sum)[QUERIES][kKeyVectors]) {
-        const float* keys = (const float*)head.keys + (size_t)block * head.size * kKeyBlock;
+    // q · k for the keys of some blocks; `ahead` fetches those a page further.
+    template <int QUERIES, int BLOCKS>
+    static void score(const CacheHead& head, int block, bool ahead, const Queries<QUERIES>& queries,
+                      Vec (&sum)[QUERIES][BLOCKS * kKeyVectors]) {
+        const size_t size = (size_t)head.size * kKeyBlock;
+        const float* keys = (const float*)head.keys + block * size;
         for (int d = 0; d < head.size; d++, keys += kKeyBlock) {
-            if (QUERIES == 1) fetch_ahead(keys, 4 * kKeyBlock);
-            UNROLL for (int v = 0; v < kKeyVectors; v++) {
-                const Vec key = load<Vec>(keys + v * kLanes);
+            if (ahead) fetch_ahead(keys, 4 * kKeyBlock * BLOCKS);
+            UNROLL for (int v = 0; v < BLOCKS * kKeyVectors; v++) {
+                const Vec key = load<Vec>(keys + v / kKeyVectors * size + v % kKeyVectors * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) sum[i][v] += key * queries.q[i][d];
             }
         }
@@ -63,8 +66,9 @@ struct FloatCache {
     static void mix(const CacheHead& head, int tokens, int column, const float* p, size_t stride,
                     Vec (&sum)[QUERIES][VECTORS]) {
         const float* values = (const float*)head.values + column;
+        const int near = QUERIES == 1 ? tokens - kPage / 4 / head.width : 0;
         for (int t = 0; t < tokens; t++, values += head.width) {
-            if (QUERIES == 1) fetch_ahead(values, 4 * VECTORS * kLanes);
+            if (t < near) fetch_ahead(values, 4 * VECTORS * kLanes);
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 const Vec value = load<Vec>(values + v * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) sum[i][v] += value * p[i * stride + t];
@@ -75,18 +79,22 @@ struct FloatCache {
 
 // Keys and values as bfloat16, two elements of a key or two tokens' values in one lane.
 struct Bfloat16Cache {
+    static int key_bytes(const CacheHead& head) { return 2 * even(head.size) * kKeyBlock; }
+
     static void remember(const CacheHead& head, int position, const float* key, const float* value) {
         const size_t key_block = (size_t)(position / kKeyBlock) * even(head.size) * kKeyBlock;
-        uint16_t* keys = (uint16_t*)head.keys + key_block + position % kKeyBlock * 2;
-        uint16_t rounded[kMaxHeadSize];
+        uint32_t* keys = (uint32_t*)head.keys + key_block / 2 + position % kKeyBlock;
+        alignas(64) uint16_t rounded[kMaxHeadSize + 1];
         to_bfloat16(key, head.size, rounded);
-        for (int d = 0; d < head.size; d++) keys[d / 2 * 2 * kKeyBlock + d % 2] = rounded[d];
-        uint16_t* values = (uint16_t*)head.values + (size_t)(position / 2) * 2 * head.width + position % 2;
+        rounded[head.size] = 0;  // completes the last pair where the size is odd
+        for (int d = 0; d < head.size; d += 2) keys[d / 2 * kKeyBlock] = load<uint32_t>(rounded + d);
+        uint32_t* values = (uint32_t*)head.values + (size_t)(position / 2) * head.width;
         to_bfloat16(value, head.size, rounded);
-        for (int d = 0; d < head.size; d++) {
-            values[2 * d] = rounded[d];
-            // The odd token's place may hold what another sequence left there; even NaN × 0 must be 0.
-            if (position % 2 == 0) values[2 * d + 1] = 0;
+        // The odd token's place may hold what another sequence left there; even NaN × 0 must be 0.
+        if (position % 2 == 0) {
+            for (int d = 0; d < head.size; d++) values[d] = rounded[d];
+        } else {
+            for (int d = 0; d < head.size; d++) values[d] = (values[d] & 0xffffu) | (uint32_t)rounded[d] << 16;
         }
     }
 
@@ -101,14 +109,15 @@ struct Bfloat16Cache {
         }
     };
 
-    template <int QUERIES>
-    static void score(const CacheHead& head, int block, const Queries<QUERIES>& queries,
-                      Vec (&sum)[QUERIES][kKeyVectors]) {
-        const uint16_t* keys = (const uint16_t*)head.keys + (size_t)block * even(head.size) * kKeyBlock;
+    template <int QUERIES, int BLOCKS>
+    static void score(const CacheHead& head, int block, bool ahead, const Queries<QUERIES>& queries,
+                      Vec (&sum)[QUERIES][BLOCKS * kKeyVectors]) {
+        const size_t size = (size_t)even(head.size) * kKeyBlock;
+        const uint16_t* keys = (const uint16_t*)head.keys + block * size;
         for (int d = 0; d < head.size; d += 2, keys += 2 * kKeyBlock) {
-            if (QUERIES == 1) fetch_ahead(keys, 4 * kKeyBlock);
-            UNROLL for (int v = 0; v < kKeyVectors; v++) {
-                const IntVec key = load<IntVec>(keys + 2 * v * kLanes);
+            if (ahead) fetch_ahead(keys, 4 * kKeyBlock * BLOCKS);
+            UNROLL for (int v = 0; v < BLOCKS * kKeyVectors; v++) {
+                const IntVec key = load<IntVec>(keys + v / kKeyVectors * size + 2 * (v % kKeyVectors) * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) {
                     sum[i][v] = dot2(sum[i][v], key, all(load<int32_t>(queries.q[i] + d)));
                 }
@@ -122,8 +131,9 @@ struct Bfloat16Cache {
     static void mix(const CacheHead& head, int tokens, int column, const float* p, size_t stride,
                     Vec (&sum)[QUERIES][VECTORS]) {
         const uint16_t* values = (const uint16_t*)head.values + 2 * column;
+        const int near = QUERIES == 1 ? tokens - kPage / 2 / head.width : 0;
         for (int t = 0; t < tokens; t += 2, values += 2 * head.width) {
-            if (QUERIES == 1) fetch_ahead(values, 4 * VECTORS * kLanes);
+            if (t < near) fetch_ahead(values, 4 * VECTORS * kLanes);
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 const IntVec value = load<IntVec>(values + 2 * v * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) {
@@ -134,29 +144,41 @@ struct Bfloat16Cache {
     }
 };
 
-// Scores of all keys up to the last query, -∞ behind a query's own position; returns each query's largest.
+// Scores of the keys of some blocks, -∞ behind a query's own position, and the largest for each query so far.
+template <class Cache, int QUERIES, int BLOCKS>
+static inline void score_blocks(const CacheHead& head, int block, int position, bool ahead,
+                                const typename Cache::template Queries<QUERIES>& queries, float* scores, size_t stride,
+                                Vec (&most)[QUERIES]) {
+    const float scale = 1 / __builtin_sqrtf((float)head.size);
+    IntVec lane;
+    for (int i = 0; i < kLanes; i++) lane[i] = i;
+    Vec sum[QUERIES][BLOCKS * kKeyVectors] = {};
+    Cache::template score<QUERIES, BLOCKS>(head, block, ahead, queries, sum);
+    UNROLL for (int i = 0; i < QUERIES; i++) {
+        UNROLL for (int v = 0; v < BLOCKS * kKeyVectors; v++) {
+            const int begin = block * kKeyBlock + v * kLanes;
+            const Vec seen = lane <= position + i - begin ? sum[i][v] * scale : all(-__builtin_inff());
+            most[i] = maximum(most[i], seen);
+            store(scores + i * stride + begin, seen);
+        }
+    }
+}
+
+// The same for all keys up to the last query's; returns each query's largest score. Two blocks at a time: a single one
+// would have the multiplier wait for its own sums.
 template <class Cache, int QUERIES>
 static void score_all(const CacheHead& head, int position, const float* q, size_t q_stride, float* scores,
                       size_t stride, float (&largest)[QUERIES]) {
     const typename Cache::template Queries<QUERIES> queries(q, q_stride, head.size);
-    const float scale = 1 / __builtin_sqrtf((float)head.size);
     const int blocks = (position + QUERIES + kKeyBlock - 1) / kKeyBlock;
-    IntVec lane;
-    for (int i = 0; i < kLanes; i++) lane[i] = i;
     Vec most[QUERIES];
     for (int i = 0; i < QUERIES; i++) most[i] = all(-__builtin_inff());
-    for (int block = 0; block < blocks; block++) {
-        Vec sum[QUERIES][kKeyVectors] = {};
-        Cache::score(head, block, queries, sum);
-        UNROLL for (int i = 0; i < QUERIES; i++) {
-            UNROLL for (int v = 0; v < kKeyVectors; v++) {
-                const int begin = block * kKeyBlock + v * kLanes;
-                const Vec seen = lane <= position + i - begin ? sum[i][v] * scale : all(-__builtin_inff());
-                most[i] = maximum(most[i], seen);
-                store(scores + i * stride + begin, seen);
-            }
-        }
+    int block = 0;
+    for (; block + 2 <= blocks; block += 2) {
+        const bool ahead = QUERIES == 1 && (blocks - block) * Cache::key_bytes(head) > kPage;
+        score_blocks<Cache, QUERIES, 2>(head, block, position, ahead, queries, scores, stride, most);
     }
+    if (block < blocks) score_blocks<Cache, QUERIES, 1>(head, block, position, false, queries, scores, stride, most);
     for (int i = 0; i < QUERIES; i++) largest[i] = maximum_of(most[i]);
 }
 

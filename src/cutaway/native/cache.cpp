@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "model.h"
@@ -20,6 +21,18 @@ Cache::Cache(const Shape& shape, Format format, int slots, int max_tokens)
 CacheHead Cache::head(int slot, int layer, int head) const {
     char* keys = memory_.get() + (((size_t)slot * shape_.n_layer + layer) * shape_.n_head + head) * head_bytes_;
     return {keys, keys + value_offset_, shape_.head_size(), width_};
+}
+
+// Up to a page; what lies further the kernels fetch by themselves.
+constexpr size_t kPage = 4096;
+
+void Cache::expect(int slot, int layer, int head, int tokens) const {
+    const CacheHead at = this->head(slot, layer, head);
+    const auto bring = [](const char* from, size_t bytes) {
+        for (size_t i = 0; i < std::min(bytes, kPage); i += 64) __builtin_prefetch(from + i, 0, 2);
+    };
+    bring(at.keys, padded(tokens, kKeyBlock) / kKeyBlock * key_block_bytes_);
+    bring(at.values, (size_t)tokens * width_ * item_bytes_);
 }
 
 void Cache::take(int slot, const Cache& from, int from_slot, int tokens) {

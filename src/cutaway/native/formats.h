@@ -17,46 +17,39 @@ namespace cutaway {
 namespace CUTAWAY_ISA {
 
 // What is asked of memory while a block is multiplied, at each step of 256 bytes of its weights. With one row the block
-// itself is, a page ahead. With many rows the block stays in the cache from the first tile of rows to the last, and
-// meanwhile the next block comes, a share of it with each tile: memory and multiplier then work at the same time.
+// itself is, a page ahead. With many rows the weights at hand stay in the cache from the first tile of rows to the last,
+// and meanwhile those that follow come, a share of them with each pass over those at hand: memory and multiplier then work at the same time.
 struct Fetch {
     static constexpr int kStepBytes = 4 * kBlock, kLines = kStepBytes / 64;
-    bool own;          // the block itself
-    int lines;         // lines of the next block at each step
-    const char* next;
-
-    static Fetch none() { return {false, 0, nullptr}; }
-
-    // For a tile of several, that many.
-    static Fetch of_tile(const Matrix& matrix, int block, int tile, int tiles) {
-        const int lines = (kLines + tiles - 1) / tiles;
-        const size_t share = matrix.block_bytes / kLines * lines;
-        if (tile * share >= matrix.block_bytes || block + 1 >= matrix.outputs / kBlock) return {tile == 0, 0, nullptr};
-        return {tile == 0, lines, matrix.weights + (block + 1) * matrix.block_bytes + tile * share};
-    }
+    const char* next;  // null: nothing follows
+    int passes = 1;    // that bring it together
+    int due = 0;       // lines times passes
 
     template <int ROWS>
     inline void step(const void* weights) {
-        if (ROWS == 1 || own) fetch_ahead(weights, kStepBytes);
-        if (ROWS == 1) return;
-        for (int i = 0; i < lines; i++, next += 64) fetch(next);
+        if (ROWS == 1) {
+            fetch_ahead(weights, kStepBytes);
+        } else if (next) {
+            for (due += kLines; due >= passes; due -= passes, next += 64) fetch(next);
+        }
     }
 };
 
-// Where a multiplication reads: a matrix's block from some column on, and rows from some row on.
+// Where a multiplication reads: a matrix's block from some column on, some of its inputs, and rows from some row on.
 struct Operands {
     const Matrix& matrix;
     const Rows& rows;
-    int block, column, row;
-    Fetch fetch;
+    int block, column, row, begin, end;
+    Fetch& fetch;
 
+    // Whatever the format, an output takes 4 bytes where the next begins.
     template <class T>
     const T* weights() const {
-        return (const T*)(matrix.weights + block * matrix.block_bytes);
+        return (const T*)(matrix.block(block) + begin * (matrix.block_bytes / matrix.inputs) + 4 * column);
     }
     template <class T>
     const T* values(int t) const {
-        return (const T*)rows.values + (size_t)(row + t) * rows.inputs;
+        return (const T*)rows.values + (size_t)(row + t) * rows.inputs + begin;
     }
 };
 
@@ -70,10 +63,10 @@ struct Float32 {
 
     template <int ROWS, int VECTORS>
     static void multiply(const Operands& from, Vec (&sum)[ROWS][VECTORS]) {
-        const float* w = from.weights<float>() + from.column;
+        const float* w = from.weights<float>();
         const float* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<float>(t);
-        const int inputs = from.matrix.inputs;
+        const int inputs = from.end - from.begin;
         Fetch fetch = from.fetch;
         for (int begin = 0; begin < inputs; begin += kBlock) {
             // A long sum loses digits to its own size, so 64 products are added up before they join the others.
@@ -90,10 +83,11 @@ struct Float32 {
                 UNROLL for (int v = 0; v < VECTORS; v++) sum[t][v] += part[t][v];
             }
         }
+        from.fetch = fetch;
     }
 
     static float weight(const Matrix& matrix, int output, int input) {
-        const float* w = (const float*)(matrix.weights + output / kBlock * matrix.block_bytes);
+        const float* w = (const float*)(matrix.block(output / kBlock));
         return w[(size_t)input * kBlock + output % kBlock];
     }
 };
@@ -108,10 +102,10 @@ struct Bfloat16 {
 
     template <int ROWS, int VECTORS>
     static void multiply(const Operands& from, Vec (&sum)[ROWS][VECTORS]) {
-        const uint16_t* w = from.weights<uint16_t>() + 2 * from.column;
+        const uint16_t* w = from.weights<uint16_t>();
         const uint16_t* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<uint16_t>(t);
-        const int inputs = from.matrix.inputs;
+        const int inputs = from.end - from.begin;
         Fetch fetch = from.fetch;
         for (int k = 0; k < inputs; k += 2, w += 2 * kBlock) {
             fetch.step<ROWS>(w);
@@ -122,10 +116,11 @@ struct Bfloat16 {
                 UNROLL for (int v = 0; v < VECTORS; v++) sum[t][v] = dot2(sum[t][v], weight[v], pair);
             }
         }
+        from.fetch = fetch;
     }
 
     static float weight(const Matrix& matrix, int output, int input) {
-        const uint16_t* w = (const uint16_t*)(matrix.weights + output / kBlock * matrix.block_bytes);
+        const uint16_t* w = (const uint16_t*)(matrix.block(output / kBlock));
         const uint32_t bits = w[(size_t)(input / 2) * 2 * kBlock + output % kBlock * 2 + input % 2];
         const uint32_t moved = bits << 16;
         return load<float>(&moved);
@@ -172,13 +167,13 @@ struct Integers {
     // Both bytes of an activation are multiplied while the weights are at hand: they count as two rows of the tile.
     template <int ROWS, int VECTORS>
     static void multiply(const Operands& from, Vec (&sum)[ROWS][VECTORS]) {
-        const int groups = from.matrix.inputs / kGroup;
-        const uint8_t* w = from.weights<uint8_t>() + 4 * from.column;
-        const uint16_t* scales = from.matrix.scales + (size_t)from.block * groups * kBlock + from.column;
+        const int groups = from.matrix.inputs / kGroup, first = from.begin / kGroup, last = from.end / kGroup;
+        const uint8_t* w = from.weights<uint8_t>();
+        const uint16_t* scales = from.matrix.scales + ((size_t)from.block * groups + first) * kBlock + from.column;
         const int8_t* x[ROWS];
         UNROLL for (int t = 0; t < ROWS; t++) x[t] = from.values<int8_t[kPlanes]>(t)[0];
         Fetch fetch = from.fetch;
-        for (int g = 0; g < groups; g++, scales += kBlock) {
+        for (int g = first; g < last; g++, scales += kBlock) {
             IntVec dot[ROWS * kPlanes][VECTORS];
             begin_group<ROWS>(from, g, dot);
             for (int k = 0; k < kGroup; k += kStep, w += 4 * kBlock) {
@@ -198,11 +193,12 @@ struct Integers {
             add_group<ROWS>(from, g, scales, dot, sum);
             UNROLL for (int t = 0; t < ROWS; t++) x[t] += kPlanes * kGroup;
         }
+        from.fetch = fetch;
     }
 
     static float weight(const Matrix& matrix, int output, int input) {
         const int block = output / kBlock, lane = output % kBlock, groups = matrix.inputs / kGroup;
-        const uint8_t* w = (const uint8_t*)(matrix.weights + block * matrix.block_bytes);
+        const uint8_t* w = (const uint8_t*)(matrix.block(block));
         const int byte = w[(size_t)(input / kStep) * 4 * kBlock + lane * 4 + input % 4];
         const size_t group = ((size_t)block * groups + input / kGroup) * kBlock;
         float scales[kLanes];
@@ -234,7 +230,7 @@ private:
                 IntVec whole = dot[t * kPlanes][v];
                 if constexpr (kPlanes == 2) whole = whole * 256 + dot[t * kPlanes + 1][v];
                 const Vec of_weights = load_float16(scales + v * kLanes);
-                sum[t][v] += __builtin_convertvector(whole, Vec) * (of_weights * scale);
+                sum[t][v] += (__builtin_convertvector(whole, Vec) * scale) * of_weights;
             }
         }
     }

@@ -10,9 +10,6 @@
 
 namespace cutaway {
 
-// Long inputs go through in pieces of so many tokens: enough to use each weight often, few enough to stay in the cache.
-constexpr int kTokensAtOnce = 512;
-
 struct Pass {
     Model& model;
     Cache& cache;
@@ -33,14 +30,35 @@ struct Pass {
             const Layer& of = model.layers_[layer];
             attend(member, layer, normalize(member, of.ln_1));
             model.team_.wait();
-            add(member, of.attn_proj, model.mixed_);
+            add(member, of.attn_proj, model.mixed_, first(of.c_fc, member));
             model.team_.wait();
-            widen(member, of.c_fc, normalize(member, of.ln_2));
+            widen(member, of.c_fc, normalize(member, of.ln_2), first(of.mlp_proj, member));
             model.team_.wait();
-            add(member, of.mlp_proj, model.hidden_);
+            add(member, of.mlp_proj, model.hidden_, after(layer, member));
             model.team_.wait();
         }
         if (answers > 0) answer(member);
+    }
+
+    const Matrix& head() const { return shape.tied ? model.wte_ : model.lm_head_; }
+
+    // Calls multiply(block) for some blocks of a matrix, one after the other, and says what follows them.
+    template <class Multiply>
+    void each(const Matrix& matrix, Share blocks, const char* next, Multiply multiply) const {
+        for (int b = blocks.begin; b < blocks.end; b++) {
+            multiply(Block{matrix, b, b + 1 < blocks.end ? matrix.block(b + 1) : next});
+        }
+    }
+
+    // Where a member's share of a matrix begins.
+    const char* first(const Matrix& matrix, int member) const {
+        return matrix.block(share(matrix.outputs / kBlock, member).begin);
+    }
+
+    // What a member reads after a layer: its heads' queries in the next one, or its share of the head.
+    const char* after(int layer, int member) const {
+        if (layer + 1 == shape.n_layer) return first(head(), member);
+        return model.layers_[layer + 1].c_attn.block(channels(member).begin);
     }
 
     Share share(int n, int member) const { return Share(n, member, model.team_.size()); }
@@ -65,24 +83,31 @@ struct Pass {
         return model.normed_;
     }
 
-    // A member's heads, from projecting queries, keys and values to the mixed values, without waiting for anybody. So
-    // that neither a block of outputs nor a group of activations is split between members, they share the heads out in
-    // bunches that fill whole blocks: one head of 64 channels, two of 32, four of 80.
+    // The blocks of channels whose heads are a member's. So that neither a block of outputs nor a group of activations
+    // is split between members, heads are shared out in bunches that fill whole blocks: one head of 64 channels, two
+    // of 32, four of 80.
+    Share channels(int member) const {
+        const int blocks = shape.width() / kBlock, bunch = std::lcm(shape.head_size(), kBlock) / kBlock;
+        const Share bunches = share((blocks + bunch - 1) / bunch, member);
+        return {std::min(bunches.begin * bunch, blocks), std::min(bunches.end * bunch, blocks)};
+    }
+
+    // A member's heads, from projecting queries, keys and values to the mixed values, without waiting for anybody.
     void attend(int member, int layer, const Rows& in) {
+        const Layer& of = model.layers_[layer];
+        const Share mine = channels(member);
         const int blocks = shape.width() / kBlock, size = shape.head_size();
-        const int bunch_blocks = std::lcm(size, kBlock) / kBlock;
-        const Share bunches = share((blocks + bunch_blocks - 1) / bunch_blocks, member);
-        const int first = bunches.begin * bunch_blocks, last = std::min(bunches.end * bunch_blocks, blocks);
-        if (first >= last) return;
         for (int part = 0; part < 3; part++) {
-            for (int b = part * blocks + first; b < part * blocks + last; b++) {
-                kernels.store(model.layers_[layer].c_attn, b, in, count, model.qkv_, 3 * width, kBlock);
-            }
+            const Share outputs{part * blocks + mine.begin, part * blocks + mine.end};
+            const char* next = part < 2 ? of.c_attn.block(outputs.begin + blocks) : first(of.attn_proj, member);
+            each(of.c_attn, outputs, next, [&](const Block& block) {
+                kernels.store(block, in, count, model.qkv_, 3 * width, kBlock);
+            });
         }
-        const int last_head = std::min(last * kBlock / size, shape.n_head);
-        for (int head = first * kBlock / size; head < last_head; head++) attend_head(member, layer, head);
+        const int last_head = std::min(mine.end * kBlock / size, shape.n_head);
+        for (int head = mine.begin * kBlock / size; head < last_head; head++) attend_head(member, layer, head);
         for (int row = 0; row < count; row++) {
-            for (int b = first; b < last; b++) {
+            for (int b = mine.begin; b < mine.end; b++) {
                 kernels.convert(model.z_ + row * width + b * kBlock, model.mixed_, row, b);
             }
         }
@@ -101,24 +126,29 @@ struct Pass {
                 kernels.remember(cached, place.position + together, q + width, q + 2 * width);
                 together++;
             }
+            expect(layer, row + together < count ? head : head + 1, (row + together) % count);
             kernels.attend(cached, place.position, together, model.qkv_ + row * 3 * width + column, 3 * width,
                            model.z_ + row * width + column, width, scores, stride);
         }
     }
 
-    void add(int member, const Matrix& matrix, const Rows& in) {
-        const Share blocks = share(matrix.outputs / kBlock, member);
-        for (int b = blocks.begin; b < blocks.end; b++) kernels.add(matrix, b, in, count, model.x_, width);
+    // While a head of a row is attended to, the keys and values of the next one come.
+    void expect(int layer, int head, int row) const {
+        if (head < shape.n_head) cache.expect(places[row].slot, layer, head, places[row].position + 1);
     }
 
-    void widen(int member, const Matrix& matrix, const Rows& in) {
-        const Share blocks = share(matrix.outputs / kBlock, member);
-        for (int b = blocks.begin; b < blocks.end; b++) kernels.gelu(matrix, b, in, count, model.hidden_);
+    void add(int member, const Matrix& matrix, const Rows& in, const char* next) {
+        each(matrix, share(matrix.outputs / kBlock, member), next,
+             [&](const Block& block) { kernels.add(block, in, count, model.x_, width); });
+    }
+
+    void widen(int member, const Matrix& matrix, const Rows& in, const char* next) {
+        each(matrix, share(matrix.outputs / kBlock, member), next,
+             [&](const Block& block) { kernels.gelu(block, in, count, model.hidden_); });
     }
 
     // The final LayerNorm and the head, for the rows that were asked for.
     void answer(int member) {
-        const Matrix& head = shape.tied ? model.wte_ : model.lm_head_;
         const bool alone = answers == 1;
         const Rows& out = alone ? model.own_[member] : model.normed_;
         const Share mine = alone ? Share(1, 0, 1) : share(answers, member);
@@ -128,17 +158,17 @@ struct Pass {
             next++;
         }
         if (!alone) model.team_.wait();
-        const Share blocks = share(head.outputs / kBlock, member);
-        for (int b = blocks.begin; b < blocks.end; b++) {
-            const int columns = std::min(kBlock, shape.vocab_size - b * kBlock);
-            kernels.store(head, b, out, answers, logits, shape.vocab_size, columns);
-        }
+        each(head(), share(head().outputs / kBlock, member), nullptr, [&](const Block& block) {
+            const int columns = std::min(kBlock, shape.vocab_size - block.index * kBlock);
+            kernels.store(block, out, answers, logits, shape.vocab_size, columns);
+        });
     }
 };
 
+// Long inputs go through in pieces: enough tokens to use each weight often, few enough to stay in the cache.
 void Model::forward(Cache& cache, const std::vector<Place>& places, float* logits) {
-    for (size_t done = 0; done < places.size(); done += kTokensAtOnce) {
-        const int count = (int)std::min<size_t>(kTokensAtOnce, places.size() - done);
+    for (size_t done = 0; done < places.size(); done += kMaxRows) {
+        const int count = (int)std::min<size_t>(kMaxRows, places.size() - done);
         read(cache, places.data() + done, count, logits);
     }
 }

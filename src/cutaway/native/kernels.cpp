@@ -7,52 +7,68 @@
 namespace cutaway {
 namespace CUTAWAY_ISA {
 
-// Bias + rows · one block of 64 outputs for ROWS rows, in strips of as many outputs as registers allow.
+// Inputs whose weights stay in the level-2 cache together with those that follow: at most 256 KiB of a block.
+constexpr int kInputsAtOnce = 1024;
+
+// sums += rows · some inputs of a block for ROWS rows, in strips of as many outputs as registers allow.
 template <class F, int ROWS>
-static void multiply_rows(const Matrix& matrix, int block, const Rows& in, int row, Fetch fetch,
-                          float (&out)[kTileRows][kBlock]) {
+static void multiply_rows(Operands from, float (*sums)[kBlock]) {
     constexpr int kAlone = kBlock / kLanes / (kLanes < 16 ? F::kPlanes : 1);
     constexpr int kVectors = ROWS == 1 ? kAlone : kTileVectors;
-    for (int column = 0; column < kBlock; column += kVectors * kLanes) {
+    for (; from.column < kBlock; from.column += kVectors * kLanes) {
         Vec sum[ROWS][kVectors];
-        const float* bias = matrix.bias + block * kBlock + column;
         UNROLL for (int t = 0; t < ROWS; t++) {
-            UNROLL for (int v = 0; v < kVectors; v++) sum[t][v] = load<Vec>(bias + v * kLanes);
+            UNROLL for (int v = 0; v < kVectors; v++) sum[t][v] = load<Vec>(sums[t] + from.column + v * kLanes);
         }
-        F::multiply(Operands{matrix, in, block, column, row, column == 0 ? fetch : Fetch::none()}, sum);
+        F::multiply(from, sum);
         UNROLL for (int t = 0; t < ROWS; t++) {
-            UNROLL for (int v = 0; v < kVectors; v++) store(out[t] + column + v * kLanes, sum[t][v]);
+            UNROLL for (int v = 0; v < kVectors; v++) store(sums[t] + from.column + v * kLanes, sum[t][v]);
         }
     }
 }
 
-// Calls finish(row, 64 outputs of it) for every row. Rows are split evenly: 8 are 4 + 4 rather than 6 + 2.
-template <class F, class Finish>
-static void multiply_block(const Matrix& matrix, int block, const Rows& in, int rows, Finish finish) {
-    constexpr int kMost = kTileRows / F::kPlanes;
-    alignas(64) float out[kTileRows][kBlock];
-    const int all_tiles = (rows + kMost - 1) / kMost;
-    for (int row = 0, tile; row < rows; row += tile) {
-        const int tiles = (rows - row + kMost - 1) / kMost;
-        tile = (rows - row + tiles - 1) / tiles;
-        const Fetch fetch = Fetch::of_tile(matrix, block, all_tiles - tiles, all_tiles);
+// The same for all rows, tile by tile. Rows are split evenly: 8 are 4 + 4 rather than 6 + 2.
+template <class F>
+static void multiply_inputs(Operands from, int rows, float (*sums)[kBlock]) {
+    constexpr int kMost = kTileRows / F::kPlanes, kStrips = kBlock / kLanes / kTileVectors;
+    int tiles = (rows + kMost - 1) / kMost;
+    from.fetch.passes = tiles * kStrips;
+    for (int tile; tiles > 0; tiles--, from.row += tile, sums += tile) {
+        tile = (rows - from.row + tiles - 1) / tiles;
         switch (tile) {
-            case 1: multiply_rows<F, 1>(matrix, block, in, row, fetch, out); break;
-            case 2: multiply_rows<F, 2>(matrix, block, in, row, fetch, out); break;
-            case 3: multiply_rows<F, kMost < 3 ? kMost : 3>(matrix, block, in, row, fetch, out); break;
-            case 4: multiply_rows<F, kMost < 4 ? kMost : 4>(matrix, block, in, row, fetch, out); break;
-            case 5: multiply_rows<F, kMost < 5 ? kMost : 5>(matrix, block, in, row, fetch, out); break;
-            default: multiply_rows<F, kMost>(matrix, block, in, row, fetch, out);
+            case 1: multiply_rows<F, 1>(from, sums); break;
+            case 2: multiply_rows<F, 2>(from, sums); break;
+            case 3: multiply_rows<F, kMost < 3 ? kMost : 3>(from, sums); break;
+            case 4: multiply_rows<F, kMost < 4 ? kMost : 4>(from, sums); break;
+            case 5: multiply_rows<F, kMost < 5 ? kMost : 5>(from, sums); break;
+            default: multiply_rows<F, kMost>(from, sums);
         }
-        for (int t = 0; t < tile; t++) finish(row + t, out[t]);
     }
+}
+
+// Calls finish(row, 64 outputs of it) for every row.
+template <class F, class Finish>
+static void multiply_block(const Block& block, const Rows& in, int rows, Finish finish) {
+    const Matrix& matrix = block.matrix;
+    alignas(64) float sums[kMaxRows][kBlock];
+    const float* bias = matrix.bias + block.index * kBlock;
+    for (int row = 0; row < rows; row++) {
+        for (int i = 0; i < kBlock; i++) sums[row][i] = bias[i];
+    }
+    const char* weights = matrix.block(block.index);
+    for (int begin = 0, end; begin < matrix.inputs; begin = end) {
+        end = matrix.inputs - begin < kInputsAtOnce ? matrix.inputs : begin + kInputsAtOnce;
+        weights += (end - begin) * (matrix.block_bytes / matrix.inputs);
+        Fetch fetch{end < matrix.inputs ? weights : block.next};
+        multiply_inputs<F>(Operands{matrix, in, block.index, 0, 0, begin, end, fetch}, rows, sums);
+    }
+    for (int row = 0; row < rows; row++) finish(row, sums[row]);
 }
 
 template <class F>
-static void store_block(const Matrix& matrix, int block, const Rows& in, int rows, float* out, size_t stride,
-                        int columns) {
-    multiply_block<F>(matrix, block, in, rows, [=](int row, const float* values) {
-        float* to = out + row * stride + (size_t)block * kBlock;
+static void store_block(const Block& block, const Rows& in, int rows, float* out, size_t stride, int columns) {
+    multiply_block<F>(block, in, rows, [=](int row, const float* values) {
+        float* to = out + row * stride + (size_t)block.index * kBlock;
         if (columns == kBlock) {
             for (int i = 0; i < kBlock; i++) to[i] = values[i];
         } else {
@@ -62,18 +78,18 @@ static void store_block(const Matrix& matrix, int block, const Rows& in, int row
 }
 
 template <class F>
-static void add_block(const Matrix& matrix, int block, const Rows& in, int rows, float* out, size_t stride) {
-    multiply_block<F>(matrix, block, in, rows, [=](int row, const float* values) {
-        float* to = out + row * stride + (size_t)block * kBlock;
+static void add_block(const Block& block, const Rows& in, int rows, float* out, size_t stride) {
+    multiply_block<F>(block, in, rows, [=](int row, const float* values) {
+        float* to = out + row * stride + (size_t)block.index * kBlock;
         for (int i = 0; i < kBlock; i++) to[i] += values[i];
     });
 }
 
 template <class F>
-static void gelu_block(const Matrix& matrix, int block, const Rows& in, int rows, const Rows& out) {
-    multiply_block<F>(matrix, block, in, rows, [&](int row, float* values) {
+static void gelu_block(const Block& block, const Rows& in, int rows, const Rows& out) {
+    multiply_block<F>(block, in, rows, [&](int row, float* values) {
         for (int i = 0; i < kBlock; i += kLanes) store(values + i, gelu(load<Vec>(values + i)));
-        F::put(out, row, block * kBlock, values);
+        F::put(out, row, block.index * kBlock, values);
     });
 }
 

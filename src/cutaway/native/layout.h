@@ -33,6 +33,15 @@ struct Matrix {
     const uint16_t* scales = nullptr;
     float* bias = nullptr;  // [outputs]
     size_t block_bytes = 0;
+
+    const char* block(int index) const { return weights + index * block_bytes; }
+};
+
+// 64 outputs of a matrix to compute, and where the weights begin that are multiplied after theirs (null: nowhere).
+struct Block {
+    const Matrix& matrix;
+    int index;
+    const char* next;
 };
 
 // Rows of activations in the form that a matrix multiplies: floats, bfloat16, or integers with a scale for each group,
@@ -65,20 +74,23 @@ struct CacheHead {
     int width = 0;
 };
 
-// The kernels of one instruction set for one format of weights. `block` counts 64 outputs or columns.
+// So many rows at most are multiplied at once.
+constexpr int kMaxRows = 512;
+
+// The kernels of one instruction set for one format of weights.
 struct Kernels {
     // x = embedding of the token + position
     void (*embed)(const Matrix& embedding, int token, const float* position, int channels, float* x);
     // out[row] = LayerNorm(x)
     void (*normalize)(const Norm& norm, const float* x, const Rows& out, int row);
-    // out[row][block] = 64 floats
+    // the block of 64 columns of out[row] = 64 floats
     void (*convert)(const float* values, const Rows& out, int row, int block);
-    // out = in · matrix + bias, of which `columns` are kept
-    void (*store)(const Matrix& matrix, int block, const Rows& in, int rows, float* out, size_t stride, int columns);
+    // the block of out = in · matrix + bias, of which `columns` are kept
+    void (*store)(const Block& block, const Rows& in, int rows, float* out, size_t stride, int columns);
     // out += in · matrix + bias
-    void (*add)(const Matrix& matrix, int block, const Rows& in, int rows, float* out, size_t stride);
+    void (*add)(const Block& block, const Rows& in, int rows, float* out, size_t stride);
     // out = GELU(in · matrix + bias)
-    void (*gelu)(const Matrix& matrix, int block, const Rows& in, int rows, const Rows& out);
+    void (*gelu)(const Block& block, const Rows& in, int rows, const Rows& out);
     // Put a token's key and value into the cache.
     void (*remember)(const CacheHead& head, int position, const float* key, const float* value);
     // out = softmax(q kᵀ / √D) v for `queries` tokens in a row, the first at `position`; scores is scratch.

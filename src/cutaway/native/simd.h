@@ -52,9 +52,11 @@ static inline void store(void* to, T value) {
 // Brings a line of memory into the level-2 cache: the first level has too few places for what is on its way.
 static inline void fetch(const char* line) { __builtin_prefetch(line, 0, 2); }
 
+constexpr int kPage = 4096;
+
 // Brings what will be read a page later. Processors look ahead by themselves, but start anew at every page.
 static inline void fetch_ahead(const void* at, int bytes) {
-    for (int i = 0; i < bytes; i += 64) fetch((const char*)at + 4096 + i);
+    for (int i = 0; i < bytes; i += 64) fetch((const char*)at + kPage + i);
 }
 
 static inline Vec all(float x) { return x - Vec{}; }

@@ -55,6 +55,7 @@ private:
 // A member's share of n pieces of work: from `begin` up to `end`.
 struct Share {
     int begin, end;
+    Share(int begin, int end) : begin(begin), end(end) {}
     Share(int n, int member, int members)
         : begin((int)((long long)n * member / members)), end((int)((long long)n * (member + 1) / members)) {}
 };
