@@ -51,7 +51,9 @@ struct FloatCache {
         const size_t size = (size_t)head.size * kKeyBlock;
         const float* keys = (const float*)head.keys + block * size;
         for (int d = 0; d < head.size; d++, keys += kKeyBlock) {
-            if (ahead) fetch_ahead(keys, 4 * kKeyBlock * BLOCKS);
+            UNROLL for (int b = 0; b < BLOCKS; b++) {
+                if (ahead) fetch_ahead(keys + b * size, 4 * kKeyBlock);
+            }
             UNROLL for (int v = 0; v < BLOCKS * kKeyVectors; v++) {
                 const Vec key = load<Vec>(keys + v / kKeyVectors * size + v % kKeyVectors * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) sum[i][v] += key * queries.q[i][d];
@@ -115,7 +117,9 @@ struct Bfloat16Cache {
         const size_t size = (size_t)even(head.size) * kKeyBlock;
         const uint16_t* keys = (const uint16_t*)head.keys + block * size;
         for (int d = 0; d < head.size; d += 2, keys += 2 * kKeyBlock) {
-            if (ahead) fetch_ahead(keys, 4 * kKeyBlock * BLOCKS);
+            UNROLL for (int b = 0; b < BLOCKS; b++) {
+                if (ahead) fetch_ahead(keys + b * size, 4 * kKeyBlock);
+            }
             UNROLL for (int v = 0; v < BLOCKS * kKeyVectors; v++) {
                 const IntVec key = load<IntVec>(keys + v / kKeyVectors * size + 2 * (v % kKeyVectors) * kLanes);
                 UNROLL for (int i = 0; i < QUERIES; i++) {

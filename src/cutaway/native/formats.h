@@ -16,19 +16,25 @@
 namespace cutaway {
 namespace CUTAWAY_ISA {
 
-// What is asked of memory while a block is multiplied, at each step of 256 bytes of its weights. With one row the block
-// itself is, a page ahead. With many rows the weights at hand stay in the cache from the first tile of rows to the last,
-// and meanwhile those that follow come, a share of them with each pass over those at hand: memory and multiplier then work at the same time.
+// What is asked of memory while weights are multiplied, at each step of 256 bytes of them. With one row that is what
+// will be read a page later, in these weights or in those that follow. With many rows the weights at hand stay in the
+// cache from the first tile of rows to the last, and meanwhile those that follow come, a share of them with each pass
+// over those at hand: memory and multiplier then work at the same time.
 struct Fetch {
     static constexpr int kStepBytes = 4 * kBlock, kLines = kStepBytes / 64;
+    const char* turn;  // where what is read a page later is no more of these weights
+    ptrdiff_t jump;    // from their end to those that follow
     const char* next;  // null: nothing follows
-    int passes = 1;    // that bring it together
+    int passes = 1;    // that bring them together
     int due = 0;       // lines times passes
+
+    Fetch(const char* end, const char* next) : turn(end - kPage), jump(next ? next - end : 0), next(next) {}
 
     template <int ROWS>
     inline void step(const void* weights) {
+        const char* at = (const char*)weights;
         if (ROWS == 1) {
-            fetch_ahead(weights, kStepBytes);
+            fetch_ahead(at >= turn ? at + jump : at, kStepBytes);
         } else if (next) {
             for (due += kLines; due >= passes; due -= passes, next += 64) fetch(next);
         }

@@ -42,11 +42,12 @@ struct Pass {
 
     const Matrix& head() const { return shape.tied ? model.wte_ : model.lm_head_; }
 
-    // Calls multiply(block) for some blocks of a matrix, one after the other, and says what follows them.
+    // Calls multiply(block) for a member's blocks of a matrix; `next` is what it reads after them.
     template <class Multiply>
-    void each(const Matrix& matrix, Share blocks, const char* next, Multiply multiply) const {
-        for (int b = blocks.begin; b < blocks.end; b++) {
-            multiply(Block{matrix, b, b + 1 < blocks.end ? matrix.block(b + 1) : next});
+    void each_block(int member, const Matrix& matrix, const char* next, Multiply multiply) const {
+        const Share mine = share(matrix.outputs / kBlock, member);
+        for (int b = mine.begin; b < mine.end; b++) {
+            multiply(Block{matrix, b, b + 1 < mine.end ? matrix.block(b + 1) : next});
         }
     }
 
@@ -55,7 +56,7 @@ struct Pass {
         return matrix.block(share(matrix.outputs / kBlock, member).begin);
     }
 
-    // What a member reads after a layer: its heads' queries in the next one, or its share of the head.
+    // What a member reads after a layer: the queries of its heads in the next one, or its share of the head.
     const char* after(int layer, int member) const {
         if (layer + 1 == shape.n_layer) return first(head(), member);
         return model.layers_[layer + 1].c_attn.block(channels(member).begin);
@@ -96,13 +97,12 @@ struct Pass {
     void attend(int member, int layer, const Rows& in) {
         const Layer& of = model.layers_[layer];
         const Share mine = channels(member);
-        const int blocks = shape.width() / kBlock, size = shape.head_size();
-        for (int part = 0; part < 3; part++) {
-            const Share outputs{part * blocks + mine.begin, part * blocks + mine.end};
-            const char* next = part < 2 ? of.c_attn.block(outputs.begin + blocks) : first(of.attn_proj, member);
-            each(of.c_attn, outputs, next, [&](const Block& block) {
-                kernels.store(block, in, count, model.qkv_, 3 * width, kBlock);
-            });
+        const int wide = mine.end - mine.begin, blocks = shape.width() / kBlock, size = shape.head_size();
+        const auto index = [&](int i) { return i / wide * blocks + mine.begin + i % wide; };
+        for (int i = 0; i < 3 * wide; i++) {
+            const bool is_last = i + 1 == 3 * wide;
+            const char* next = is_last ? first(of.attn_proj, member) : of.c_attn.block(index(i + 1));
+            kernels.store(Block{of.c_attn, index(i), next}, in, count, model.qkv_, 3 * width, kBlock);
         }
         const int last_head = std::min(mine.end * kBlock / size, shape.n_head);
         for (int head = mine.begin * kBlock / size; head < last_head; head++) attend_head(member, layer, head);
@@ -138,13 +138,13 @@ struct Pass {
     }
 
     void add(int member, const Matrix& matrix, const Rows& in, const char* next) {
-        each(matrix, share(matrix.outputs / kBlock, member), next,
-             [&](const Block& block) { kernels.add(block, in, count, model.x_, width); });
+        each_block(member, matrix, next,
+                   [&](const Block& block) { kernels.add(block, in, count, model.x_, width); });
     }
 
     void widen(int member, const Matrix& matrix, const Rows& in, const char* next) {
-        each(matrix, share(matrix.outputs / kBlock, member), next,
-             [&](const Block& block) { kernels.gelu(block, in, count, model.hidden_); });
+        each_block(member, matrix, next,
+                   [&](const Block& block) { kernels.gelu(block, in, count, model.hidden_); });
     }
 
     // The final LayerNorm and the head, for the rows that were asked for.
@@ -158,7 +158,7 @@ struct Pass {
             next++;
         }
         if (!alone) model.team_.wait();
-        each(head(), share(head().outputs / kBlock, member), nullptr, [&](const Block& block) {
+        each_block(member, head(), nullptr, [&](const Block& block) {
             const int columns = std::min(kBlock, shape.vocab_size - block.index * kBlock);
             kernels.store(block, out, answers, logits, shape.vocab_size, columns);
         });

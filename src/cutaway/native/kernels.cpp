@@ -8,6 +8,7 @@ namespace cutaway {
 namespace CUTAWAY_ISA {
 
 // Inputs whose weights stay in the level-2 cache together with those that follow: at most 256 KiB of a block.
+
 constexpr int kInputsAtOnce = 1024;
 
 // sums += rows · some inputs of a block for ROWS rows, in strips of as many outputs as registers allow.
@@ -59,7 +60,7 @@ static void multiply_block(const Block& block, const Rows& in, int rows, Finish 
     for (int begin = 0, end; begin < matrix.inputs; begin = end) {
         end = matrix.inputs - begin < kInputsAtOnce ? matrix.inputs : begin + kInputsAtOnce;
         weights += (end - begin) * (matrix.block_bytes / matrix.inputs);
-        Fetch fetch{end < matrix.inputs ? weights : block.next};
+        Fetch fetch(weights, end < matrix.inputs ? weights : block.next);
         multiply_inputs<F>(Operands{matrix, in, block.index, 0, 0, begin, end, fetch}, rows, sums);
     }
     for (int row = 0; row < rows; row++) finish(row, sums[row]);
