@@ -8,7 +8,6 @@ namespace cutaway {
 namespace CUTAWAY_ISA {
 
 // Inputs whose weights stay in the level-2 cache together with those that follow: at most 256 KiB of a block.
-
 constexpr int kInputsAtOnce = 1024;
 
 // sums += rows · some inputs of a block for ROWS rows, in strips of as many outputs as registers allow.
