@@ -105,7 +105,8 @@ static void write_bfloat16(const float* tile, int inputs, char* weights) {
     }
 }
 
-// Whole numbers from `low` to `high`; `zero` is added to store them, and `ratios` say where the search for a scale begins.
+// Whole numbers from `low` to `high`. They are stored with `zero` added. The search for a scale begins at these ratios to
+// the one with which no number is cut off.
 struct Whole {
     int bits, zero;
     float low, high;
@@ -115,16 +116,16 @@ struct Whole {
     float nearest(float x) const { return std::min(std::max(x, low), high) + 12582912.0f - 12582912.0f; }
 };
 
-// A finer scale cuts off what is largest. In 4 bits that pays; in 8 bits little is gained but by luck, which coarser
-// scales have as often, and of four one has more.
+// A finer scale cuts off what is largest, which pays in 4 bits. In 8 bits nothing is worth being cut off, but a slightly
+// coarser scale happens to suit 64 numbers about as often as not, so the best of four loses a tenth less.
 static const Whole kBytes{8, 128, -127, 127, {1, 1.0075f, 1.015f, 1.0225f}};
 static const Whole kHalfBytes{4, 8, -8, 7, {1, 0.96f, 0.92f, 0.88f}};
 
 // 1 / scale, or 0 for a scale that is 0 in float16.
 static float inverse_of(float scale) { return std::fabs(scale) > 0x1p-25f ? 1 / scale : 0; }
 
-// The scales with which no number of a group is cut off: the largest becomes ±127 or, having one negative step more than
-// positive, -8.
+// The scales with which no number of a group is cut off: the largest becomes ±127 or, since there is one negative step
+// more than positive, -8.
 static void find_widest(const Whole& whole, const float* group, int size, float* scales) {
     float extreme[kBlock] = {};
     for (int i = 0; i < size; i++) {
@@ -137,8 +138,8 @@ static void find_widest(const Whole& whole, const float* group, int size, float*
     for (int j = 0; j < kBlock; j++) scales[j] = is_even ? std::fabs(extreme[j]) / whole.high : extreme[j] / whole.low;
 }
 
-// The scales of a group for 64 outputs. From each beginning: round to q, and let least squares say which scale fits these
-// q best, with e = x - scale q that is scale + Σeq / Σq². The beginning that then loses least is taken.
+// The scales of a group for 64 outputs. From each beginning: round to q, and take the scale that fits these q best. With
+// e = x - scale × q that is scale + Σeq / Σq², and it loses Σe² - (Σeq)² / Σq². The one that loses least is kept.
 static void find_scales(const Whole& whole, const float* group, int size, float* best) {
     float widest[kBlock], least[kBlock];
     find_widest(whole, group, size, widest);
