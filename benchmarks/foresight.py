@@ -3,10 +3,11 @@
     python -m benchmarks.foresight [--model fable | --preset gpt2] [--precision int8] [--streams 1 4 16]
         [--texts code "a list" ordinary greedy drawn] [--tokens 96] [--rounds 5] [--json]
 
-So many samples are written at the same moment. Given texts are said whatever the network thinks of them, so that random
-weights can be measured too: what a network answers is bent to the token that comes next, after all has been read.
-`greedy` and `drawn` are what the network itself writes; greedily, random weights repeat themselves. Both engines are
-asserted to say the same. They take turns, and ratios are medians of those of the rounds.
+So many samples are written at the same moment, until three times as many are; they are unequally long. Given texts are
+said whatever the network thinks of them, so that random weights can be measured too: what a network answers is bent to
+the token that comes next, after all has been read. `greedy` and `drawn` are what the network itself writes; greedily,
+random weights repeat themselves. Both engines are asserted to say the same. They take turns, and ratios are medians of
+those of the rounds.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from cutaway.weights.native import load_native
 from cutaway.weights.tokenizer import load_tokenizer
 
 PROMPT_TOKENS = 96
+TURNS = 3
 GIVEN = ("code", "a list", "ordinary")
 WRITTEN = {"greedy": {"temperature": 0.0}, "drawn": {}}
 
@@ -39,7 +41,7 @@ class Reciter:
 
     def __init__(self, runner: Runner, texts: Sequence[Sequence[int]]) -> None:
         self.runner, self.slots, self.context, self.vocab_size = runner, runner.slots, runner.context, runner.vocab_size
-        self.copy_of = {tuple(text[:PROMPT_TOKENS]): text for text in texts}
+        self.copies = {tuple(text[:PROMPT_TOKENS]): text for text in texts}
         self.held: list[list[int]] = [[] for _ in range(runner.slots)]
 
     def read(self, slots: Sequence[int], tokens: Sequence[Sequence[int]], answers: Sequence[int]) -> NDArray[Any]:
@@ -47,7 +49,7 @@ class Reciter:
         logits, row = self.runner.read(slots, tokens, answers), 0
         for slot, new, count in zip(slots, tokens, answers, strict=True):
             self.held[slot].extend(new)
-            text = self.copy_of.get(tuple(self.held[slot][:PROMPT_TOKENS]), ())
+            text = self.copies.get(tuple(self.held[slot][:PROMPT_TOKENS]), ())
             for place in range(len(self.held[slot]) - count + 1, len(self.held[slot]) + 1):
                 if place < len(text):
                     logits[row, text[place]] += 1e4
@@ -71,18 +73,27 @@ def windows(ids: Sequence[int], count: int, length: int) -> list[Sequence[int]]:
     return [ids[start : start + length] for start in starts]
 
 
+def lengths(tokens: int, count: int) -> list[int]:
+    """How much each of some samples says: from two thirds of so many tokens to a third more."""
+    return [tokens * (2 + i % 3) // 3 for i in range(count)]
+
+
 def writing(
     model: NativeModel, tokenizer: AnyTokenizer, name: str, streams: int, tokens: int, speculation: Speculation | None
 ) -> Callable[[], list[list[int]]]:
     """Everything that some samples say, by an engine that lives as long as a server's."""
-    texts = windows(tokenizer.encode(TEXTS.get(name, TEXTS["ordinary"])), streams, PROMPT_TOKENS + tokens)
+    ids = tokenizer.encode(TEXTS.get(name, TEXTS["ordinary"]))
+    texts = windows(ids, TURNS * streams, PROMPT_TOKENS + max(lengths(tokens, TURNS * streams)))
     limits = EngineLimits(max_running=streams, max_kept=0)
     runner: Runner = runner_of(model, limits.slots)
     if name in GIVEN:
         runner = Reciter(runner, texts)
     engine = Engine(runner, tokenizer, limits, speculation=speculation)
-    params = SamplingParams(max_tokens=tokens, ignore_eot=True, seed=0, **WRITTEN.get(name, {}))
-    requests = [Request(prompt=tuple(text[:PROMPT_TOKENS]), params=params) for text in texts]
+    params = SamplingParams(ignore_eot=True, seed=0, **WRITTEN.get(name, {}))
+    requests = [
+        Request(prompt=tuple(text[:PROMPT_TOKENS]), params=params.replace(max_tokens=length))
+        for text, length in zip(texts, lengths(tokens, len(texts)), strict=True)
+    ]
 
     def run() -> list[list[int]]:
         return [[step.token for step in outcome.steps[0]] for outcome in engine.run(requests)]
@@ -107,7 +118,7 @@ def contest(
     return {
         "text": name,
         "streams": streams,
-        "off_tokens_per_s": streams * args.tokens / sorted(seconds["off"])[args.rounds // 2],
+        "off_tokens_per_s": sum(lengths(args.tokens, TURNS * streams)) / sorted(seconds["off"])[args.rounds // 2],
         "ratio": median_ratio(seconds["off"], seconds["lookup"]),
         "ratios": ratios,
         "guessed": (tally.guessed - before[0]) // runs,
