@@ -122,6 +122,28 @@ def test_guesses_are_read_only_where_a_longer_step_costs_less_than_it_saves(cost
     assert (max(last) > 1) is guesses
 
 
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_where_looking_up_takes_longer_than_it_saves_it_is_soon_done_seldom(adaptive):
+    """The clock stands still but for a step, and for looking up."""
+    runner, now = Parrot(0, slots=6, context=512), [0.0]
+    engine = Engine(runner, TOKENIZER, LIMITS, speculation=Speculation(adaptive=adaptive))
+    foresight = engine._foresight = Foresight(Speculation(adaptive=adaptive), clock=lambda: now[0])
+    read, kind, looked = runner.read, foresight._lookup.kind, []
+
+    def slowly(sample):
+        now[0] += 0.1
+        looked.append(sample)
+        return kind(sample)
+
+    def timed(*reading):
+        now[0] += 1.0
+        return read(*reading)
+
+    foresight._lookup.kind, runner.read = slowly, timed
+    engine.run([Request(prompt=(1,), params=GREEDY.replace(max_tokens=400, temperature=1.0, seed=0))])
+    assert (len(looked) < 200) is adaptive
+
+
 def test_what_was_looked_up_goes_with_the_sample():
     engine = Engine(Parrot(9, slots=6, context=64), TOKENIZER, LIMITS, speculation=always())
     engine.run([Request(prompt=REPETITIVE, params=GREEDY)])

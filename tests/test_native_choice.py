@@ -10,6 +10,7 @@ from cutaway.native import available, choice
 from cutaway.native.choice import choose as choose_native
 from cutaway.native.library import LIBRARY_VARIABLE, instruction_sets
 from cutaway.sampling import SamplingParams, draw, truncate
+from logit_rows import rows
 from native_models import needs_kernels
 
 pytestmark = needs_kernels
@@ -21,19 +22,6 @@ CHANCE = np.nextafter(0, 1), 1e-9, 0.5, 1 - 2**-53, 1.0
 def however_few(monkeypatch):
     """Have short rows drawn from natively too."""
     monkeypatch.setattr(choice, "FEW", 0)
-
-
-@st.composite
-def rows(draw, most):
-    """Logits from flat to steep, with few distinct ones or many, and some of them impossible."""
-    size = draw(st.integers(1, most))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    row = generator.standard_normal(size) * draw(st.sampled_from([0, 0.01, 0.3, 3, 30]))
-    if draw(st.booleans()):
-        row = np.round(row * draw(st.sampled_from([1, 4])))
-    row[generator.random(size) < draw(st.sampled_from([0.0, 0.5, 0.99]))] = -np.inf
-    row[generator.integers(size)] = draw(st.sampled_from([-2.0, 0.0, 50.0]))
-    return row.astype(np.float32)
 
 
 cuts = st.builds(

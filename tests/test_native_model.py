@@ -13,6 +13,7 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError, ConfigError, GenerationError
 from cutaway.native import PRECISIONS, NativeModel, available
 from cutaway.native.library import instruction_sets
+from cutaway.native.packed import FORMATS, dequantized
 from native_models import (
     SHAPES,
     all_logits,
@@ -24,6 +25,7 @@ from native_models import (
     plain_model,
     tokens_of,
 )
+from numpy_rounding import rounded
 
 pytestmark = needs_kernels
 
@@ -48,17 +50,12 @@ def native(model):
     return native_model(model, threads=2)
 
 
-def group_rounded(weight, precision):
-    """A matrix (out, in) as the kernels keep it: what rounding to nearest leaves of each group of inputs."""
+def as_kept(weight, precision):
+    """A matrix (out, in) as the kernels keep it."""
     if precision == "bfloat16":
         return weight.bfloat16().double()
-    group, limits = (32, (-8, 7)) if precision == "int4" else (64, (-127, 127))
-    rounded = weight.clone()
-    for part in rounded.split(group, dim=1):
-        extreme = part.gather(1, part.abs().argmax(1, keepdim=True))
-        scale = (extreme / -8 if precision == "int4" else extreme.abs() / 127).half().double()
-        part.copy_((part / scale).round().clamp(*limits) * scale)
-    return rounded
+    kind = FORMATS["int4" if precision == "int4" else "int8"]
+    return torch.from_numpy(dequantized(*rounded(weight.float().numpy(), kind), kind)).double()
 
 
 def rounded_model(config, precision):
@@ -67,7 +64,7 @@ def rounded_model(config, precision):
     with torch.no_grad():
         for name, parameter in copy.named_parameters():
             if parameter.dim() == 2 and name != "wpe.weight":
-                parameter.copy_(group_rounded(parameter, precision))
+                parameter.copy_(as_kept(parameter, precision))
     return copy
 
 

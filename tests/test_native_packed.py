@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,8 +8,11 @@ from cutaway.config import GPTConfig
 from cutaway.errors import CheckpointError
 from cutaway.native import NativeModel
 from cutaway.native.packed import ALIGNMENT, FORMATS, PackedMatrix, dequantized, pack, unpack
+from cutaway.quant.rounding import nearest as nearest_in_torch
+from cutaway.quant.rounding import of_each_input, widest_scales
 from cutaway.weights.names import is_transposed
 from native_models import SHAPES, all_logits, arrays_of, calm_model, native_model, needs_kernels, tokens_of
+from numpy_rounding import rounded
 
 each_precision = pytest.mark.parametrize("precision", FORMATS)
 
@@ -18,20 +22,6 @@ def random_matrix(outputs, inputs, kind, seed=0):
     rng = np.random.default_rng(seed)
     integers = rng.integers(kind.low, kind.high, size=(outputs, inputs), endpoint=True).astype(np.int8)
     return integers, rng.standard_normal((outputs, kind.groups(inputs))).astype(np.float16)
-
-
-def rounded(weight, kind):
-    """What the kernels round a matrix (out, in) to while loading."""
-    groups = [weight[:, i : i + kind.group] for i in range(0, weight.shape[1], kind.group)]
-    integers, scales = [], []
-    for group in groups:
-        extreme = np.take_along_axis(group, np.abs(group).argmax(1, keepdims=True), 1)
-        top = np.float32(kind.low) if kind.low < -kind.high else np.float32(kind.high)
-        scale = (extreme / top if top < 0 else np.abs(extreme) / top).astype(np.float16)
-        steps = group * np.where(scale == 0, 0, 1 / np.where(scale == 0, 1, scale).astype(np.float32))
-        integers.append(np.rint(np.clip(steps, kind.low, kind.high)).astype(np.int8))
-        scales.append(scale)
-    return np.concatenate(integers, 1), np.concatenate(scales, 1)
 
 
 def packed_tensors(model, precision):
@@ -80,6 +70,28 @@ def test_matrices_packed_here_give_the_bits_of_those_that_the_kernels_pack(confi
     np.testing.assert_array_equal(
         all_logits(mapped, tokens), all_logits(native_model(model, precision=precision, threads=2), tokens)
     )
+
+
+@pytest.mark.parametrize(("precision", "fraction"), [("int8", 0.9), ("int4", 0.94)])
+def test_the_scales_found_while_loading_lose_less_than_the_widest(precision, fraction):
+    weight, kind = np.random.default_rng(0).standard_normal((300, 256)).astype(np.float32), FORMATS[precision]
+    found = dequantized(*rounded(weight, kind), kind)
+    scales = widest_scales(torch.from_numpy(weight), kind)
+    widest = (nearest_in_torch(torch.from_numpy(weight), of_each_input(scales, 256, kind), kind), scales.half())
+    lost = [np.square(got - weight).sum() for got in (found, dequantized(*(part.numpy() for part in widest), kind))]
+    assert lost[0] < fraction * lost[1]
+
+
+@needs_kernels
+@each_precision
+def test_groups_of_zeros_and_of_the_smallest_numbers_are_packed_alike(precision):
+    model = calm_model(TINY)
+    with torch.no_grad():
+        for row, size in enumerate([0, 1e-45, 1e-9, 4e-6, 1e-3, 1]):
+            model.h[0].mlp.c_fc.weight[row] *= size
+    mapped = NativeModel(TINY, packed_tensors(model, precision), precision=precision, threads=1)
+    packed = native_model(model, precision=precision, threads=1)
+    np.testing.assert_array_equal(all_logits(mapped, [1, 2, 3]), all_logits(packed, [1, 2, 3]))
 
 
 TINY = GPTConfig(block_size=7, vocab_size=11, n_layer=1, n_head=3, n_embd=6)

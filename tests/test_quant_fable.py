@@ -48,7 +48,7 @@ def test_in_4_bits_perplexity_grows_by_less_than_a_twentieth(model, texts):
 def test_loaded_as_it_is_and_rounded_to_nearest_it_is_close_in_8_bits(model, texts):
     with load_native("fable", precision="int8") as native:
         cost = measure(in_pytorch(model), in_kernels(native), texts[1])
-    assert cost.argmax_agreement > 0.97
+    assert cost.argmax_agreement > 0.975
     assert abs(cost.perplexity_increase) < 0.005
 
 

@@ -9,25 +9,14 @@ from hypothesis import strategies as st
 from cutaway.sampling import SamplingParams, draw, nucleus, truncate
 from cutaway.sampling.nucleus import nucleus_end
 from cutaway.sampling.selection import ROWS, kth_largest
+from logit_rows import rows
 
 V = 50_257
+DTYPES = np.float32, np.float64
 TIED = [0.25, 0.5, 0.75, 0.9, 1 - 1e-7]
 
 
-@st.composite
-def rows(draw, most):
-    """Logits from flat to steep, with few distinct ones or many, and some of them impossible."""
-    size = draw(st.integers(1, most))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    row = generator.standard_normal(size) * draw(st.sampled_from([0, 0.01, 0.3, 3, 30]))
-    if draw(st.booleans()):
-        row = np.round(row * draw(st.sampled_from([1, 4])))
-    row[generator.random(size) < draw(st.sampled_from([0.0, 0.5, 0.99]))] = -np.inf
-    row[generator.integers(size)] = draw(st.sampled_from([-2.0, 0.0, 50.0]))
-    return row.astype(draw(st.sampled_from([np.float32, np.float64])))
-
-
-@given(rows(40 * ROWS), st.data())
+@given(rows(40 * ROWS, DTYPES), st.data())
 def test_the_kth_largest_is_the_kth_when_sorted(row, data):
     k = data.draw(st.one_of(st.integers(1, len(row)), st.integers(1, min(len(row), 30))))
     expected = np.sort(row)[-k]
@@ -50,7 +39,7 @@ def finely(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("finely")
-@given(row=rows(300), mass=st.one_of(st.floats(1e-6, 1, exclude_max=True), st.sampled_from(TIED)))
+@given(row=rows(300, DTYPES), mass=st.one_of(st.floats(1e-6, 1, exclude_max=True), st.sampled_from(TIED)))
 def test_the_nucleus_ends_where_it_does_when_all_are_sorted_and_added_up(row, mass):
     assert nucleus_end(row, mass) == nucleus._sorted(row, mass)
 

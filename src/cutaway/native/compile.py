@@ -25,10 +25,13 @@ LIBRARY = FOLDER / {"win32": "kernels.dll", "darwin": "kernels.dylib"}.get(sys.p
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ["-std=c++17", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-pthread"]
 FLAGS += [] if sys.platform == "win32" else ["-fPIC"]
-# A product and a sum become one instruction where there is one; errno of the square root interests nobody.
-FLAGS += ["-ffp-contract=fast", "-fno-math-errno"]
+# Errno of the square root interests nobody.
+FLAGS += ["-fno-math-errno"]
 # Vectors wider than the machine's are passed between inlined functions only; GCC 12's own headers are not clean.
 FLAGS += ["-Wno-psabi", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
+# In kernels a product and a sum become one instruction where there is one. Elsewhere never, so that weights are rounded
+# to the same whole numbers on every machine.
+IN_KERNELS, ELSEWHERE = "-ffp-contract=fast", "-ffp-contract=off"
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 
 _AVX2 = ["-mavx2", "-mfma", "-mf16c"]
@@ -94,13 +97,15 @@ def _compile(compiler: Sequence[str], scratch: Path) -> list[Path]:
     sets = INSTRUCTION_SETS.get(machine(), {})
     kernels = FOLDER / "kernels.cpp"
     optional = {
-        name: Unit(source=kernels, output=scratch / f"kernels-{name}.o", flags=[f"-DCUTAWAY_ISA={name}", *flags])
+        name: Unit(
+            source=kernels, output=scratch / f"kernels-{name}.o", flags=[f"-DCUTAWAY_ISA={name}", IN_KERNELS, *flags]
+        )
         for name, flags in sets.items()
     }
-    portable = Unit(source=kernels, output=scratch / "kernels-portable.o", flags=["-DCUTAWAY_ISA=portable"])
+    portable = Unit(source=kernels, output=scratch / "kernels-portable.o", flags=["-DCUTAWAY_ISA=portable", IN_KERNELS])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         known = dict(zip(optional, pool.map(lambda unit: _succeeds(compiler, unit), optional.values()), strict=True))
-        has = [f"-DHAS_{name.upper()}" for name, there in known.items() if there]
+        has = [ELSEWHERE, *(f"-DHAS_{name.upper()}" for name, there in known.items() if there)]
         others = [source for source in sorted(FOLDER.glob("*.cpp")) if source != kernels]
         units = [portable, *(Unit(source=file, output=scratch / f"{file.stem}.o", flags=has) for file in others)]
         list(pool.map(lambda unit: _run(_command(compiler, unit)), units))

@@ -90,11 +90,13 @@ def load_library() -> ctypes.CDLL:
 
     Raises: ConfigError when it is not there, does not load, or belongs to another version of this package.
     """
-    return _load(library_path())
+    # By its name as a string: each token that is drawn asks, and to make a path takes longer than the asking.
+    return _load(os.environ.get(LIBRARY_VARIABLE, str(LIBRARY)))
 
 
 @functools.cache
-def _load(path: Path) -> ctypes.CDLL:
+def _load(name: str) -> ctypes.CDLL:
+    path = Path(name)
     if not path.is_file():
         raise ConfigError(f"the native kernels are not compiled ({path} is not there); {REPAIR}")
     try:

@@ -1,6 +1,7 @@
 #include "packing.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -104,52 +105,97 @@ static void write_bfloat16(const float* tile, int inputs, char* weights) {
     }
 }
 
-// The scale that makes the largest number of a group ±127, or, having one negative step more than positive, -8.
-static uint16_t scale_of(Format format, float extreme) {
-    const float scale = format == kInt4 ? extreme / -8 : std::fabs(extreme) / 127;
-    return to_float16(std::clamp(scale, -65504.0f, 65504.0f));
-}
+// Whole numbers from `low` to `high`. They are stored with `zero` added. The search for a scale begins at these ratios to
+// the one with which no number is cut off.
+struct Whole {
+    int bits, zero;
+    float low, high;
+    std::array<float, 4> ratios;
 
-// To the nearest integer, ties to even, for |x| < 2²²: above 1.5 × 2²³ a float has no room for a fraction.
-static int nearest(float x) { return static_cast<int>(x + 12582912.0f - 12582912.0f); }
+    // To the nearest of them, ties to even: above 1.5 × 2²³ a float has no room for a fraction.
+    float nearest(float x) const { return std::min(std::max(x, low), high) + 12582912.0f - 12582912.0f; }
+};
 
-// One group of inputs for 64 outputs: their scales, and their bytes where the layout wants them.
-static void write_group(Format format, const float* group, int first_input, uint16_t* scales, uint8_t* weights) {
-    const int size = group_size(format);
-    float extreme[kBlock] = {}, inverse[kBlock];
+// A finer scale cuts off what is largest, which pays in 4 bits. In 8 bits nothing is worth being cut off, but a slightly
+// coarser scale happens to suit 64 numbers about as often as not, so the best of four loses a tenth less.
+static const Whole kBytes{8, 128, -127, 127, {1, 1.0075f, 1.015f, 1.0225f}};
+static const Whole kHalfBytes{4, 8, -8, 7, {1, 0.96f, 0.92f, 0.88f}};
+
+// 1 / scale, or 0 for a scale that is 0 in float16.
+static float inverse_of(float scale) { return std::fabs(scale) > 0x1p-25f ? 1 / scale : 0; }
+
+// The scales with which no number of a group is cut off: the largest becomes ±127 or, since there is one negative step
+// more than positive, -8.
+static void find_widest(const Whole& whole, const float* group, int size, float* scales) {
+    float extreme[kBlock] = {};
     for (int i = 0; i < size; i++) {
         for (int j = 0; j < kBlock; j++) {
             const float x = group[i * kBlock + j];
             extreme[j] = std::fabs(x) > std::fabs(extreme[j]) ? x : extreme[j];
         }
     }
-    for (int j = 0; j < kBlock; j++) {
-        scales[j] = scale_of(format, extreme[j]);
-        inverse[j] = scales[j] & 0x7fff ? 1 / from_float16(scales[j]) : 0;
-    }
-    const auto rounded = [&](int i, int j, float least, float most) {
-        return nearest(std::min(std::max(group[i * kBlock + j] * inverse[j], least), most));
-    };
-    if (format != kInt4) {
-        for (int i = 0; i < size; i++) {
-            uint8_t* to = weights + (size_t)((first_input + i) / 4) * 4 * kBlock + (first_input + i) % 4;
-            for (int j = 0; j < kBlock; j++) to[4 * j] = static_cast<uint8_t>(rounded(i, j, -127, 127) + 128);
+    const bool is_even = whole.low == -whole.high;
+    for (int j = 0; j < kBlock; j++) scales[j] = is_even ? std::fabs(extreme[j]) / whole.high : extreme[j] / whole.low;
+}
+
+// The scales of a group for 64 outputs. From each beginning: round to q, and take the scale that fits these q best. With
+// e = x - scale × q that is scale + Σeq / Σq², and it loses Σe² - (Σeq)² / Σq². The one that loses least is kept.
+static void find_scales(const Whole& whole, const float* group, int size, float* best) {
+    float widest[kBlock], least[kBlock];
+    find_widest(whole, group, size, widest);
+    std::fill(least, least + kBlock, HUGE_VALF);
+    std::copy(widest, widest + kBlock, best);
+    for (const float ratio : whole.ratios) {
+        float scale[kBlock], inverse[kBlock], ee[kBlock] = {}, eq[kBlock] = {}, qq[kBlock] = {};
+        for (int j = 0; j < kBlock; j++) {
+            scale[j] = widest[j] * ratio;
+            inverse[j] = inverse_of(scale[j]);
         }
-    } else {
-        for (int i = 0; i < size; i += i % 4 == 3 ? 5 : 1) {
-            uint8_t* to = weights + (size_t)((first_input + i) / 8) * 4 * kBlock + (first_input + i) % 4;
+        for (int i = 0; i < size; i++) {
             for (int j = 0; j < kBlock; j++) {
-                const int low = rounded(i, j, -8, 7) + 8, high = rounded(i + 4, j, -8, 7) + 8;
-                to[4 * j] = static_cast<uint8_t>(low | high << 4);
+                const float x = group[i * kBlock + j], q = whole.nearest(x * inverse[j]), e = x - q * scale[j];
+                ee[j] += e * e;
+                eq[j] += e * q;
+                qq[j] += q * q;
             }
         }
+        for (int j = 0; j < kBlock; j++) {
+            const float change = qq[j] > 0 ? eq[j] / qq[j] : 0, lost = ee[j] - change * eq[j];
+            best[j] = lost < least[j] ? scale[j] + change : best[j];
+            least[j] = std::min(lost, least[j]);
+        }
+    }
+}
+
+// One group of inputs for 64 outputs: their scales, and the whole numbers where the layout wants them, in words of four
+// bytes, the lowest first.
+static void write_group(const Whole& whole, const float* group, int size, uint16_t* scales, char* weights) {
+    float scale[kBlock], inverse[kBlock];
+    find_scales(whole, group, size, scale);
+    for (int j = 0; j < kBlock; j++) {
+        scales[j] = to_float16(std::clamp(scale[j], -65504.0f, 65504.0f));
+        inverse[j] = inverse_of(from_float16(scales[j]));
+    }
+    const int set = 32 / whole.bits;
+    for (int i = 0; i < size; i += set, weights += 4 * kBlock) {
+        uint32_t words[kBlock] = {};
+        for (int n = 0; n < set; n++) {
+            const float* x = group + (i + n) * kBlock;
+            const int shift = n % 4 * 8 + n / 4 * 4;
+            for (int j = 0; j < kBlock; j++) {
+                const int q = static_cast<int>(whole.nearest(x[j] * inverse[j]));
+                words[j] |= static_cast<uint32_t>(q + whole.zero) << shift;
+            }
+        }
+        std::memcpy(weights, words, sizeof words);
     }
 }
 
 bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int first_output) {
     take_memory(to);
     uint16_t* const all_scales = reinterpret_cast<uint16_t*>(to.memory.get() + to.weight_bytes);
-    const int blocks = padded(source.outputs) / kBlock, groups = to.inputs / group_size(format);
+    const int blocks = padded(source.outputs) / kBlock, size = group_size(format), groups = to.inputs / size;
+    const Whole& whole = format == kInt4 ? kHalfBytes : kBytes;
     std::atomic<bool> finite{true};
     const size_t tile_size = format == kFloat32 ? 0 : (size_t)to.inputs * kBlock;
     std::vector<float> tiles(tile_size * team.size());  // here, where running out of memory can still be told
@@ -165,10 +211,9 @@ bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int
             }
             if (format == kBfloat16) write_bfloat16(tile, to.inputs, weights);
             for (int g = 0; is_quantised(format) && g < groups; g++) {
-                const int first_input = g * group_size(format);
-                uint16_t* scales = all_scales + (block * groups + g) * kBlock;
-                write_group(format, tile + (size_t)first_input * kBlock, first_input, scales,
-                            reinterpret_cast<uint8_t*>(weights));
+                const size_t first = (size_t)g * size * kBlock;
+                write_group(whole, tile + first, size, all_scales + (block * groups + g) * kBlock,
+                            weights + first * whole.bits / 8);
             }
         }
     });

@@ -24,7 +24,8 @@ struct Source {
     size_t input_stride, output_stride;
 };
 
-// Packs the source as the outputs from `first_output` (a multiple of 64) on, rounding to nearest.
+// Packs the source as the outputs from `first_output` (a multiple of 64) on, rounding to nearest; whole numbers with
+// scales that lose little by squares.
 // Returns whether all numbers are finite.
 bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int first_output);
 
