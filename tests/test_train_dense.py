@@ -64,9 +64,12 @@ def test_the_gradients_are_the_slopes():
     def random(*shape):
         return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
-    assert torch.autograd.gradcheck(LinearFunction.apply, (random(5, 3), random(4, 3), random(4)))
+    def applied_to(function):
+        return lambda x, *weights: function.apply(x, x, None, *weights)
+
+    assert torch.autograd.gradcheck(applied_to(LinearFunction), (random(5, 3), random(4, 3), random(4)))
     shapes = ((5, 3), (12, 3), (12,), (3, 12), (3,))
-    assert torch.autograd.gradcheck(MLPFunction.apply, tuple(random(*shape) for shape in shapes))
+    assert torch.autograd.gradcheck(applied_to(MLPFunction), tuple(random(*shape) for shape in shapes))
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 5), (1, 5)])
@@ -87,7 +90,7 @@ def test_a_lean_network_keeps_less_and_no_copies_of_weights(precision):
         with hooks, torch.autocast("cpu", precision, enabled=precision != torch.float32):
             model.hidden(torch.zeros(1, 32, dtype=torch.long))
         kept.append(sum(x.nbytes for pointer, x in saved.items() if pointer not in weights))
-    assert kept[0] < 0.85 * kept[1]
+    assert kept[0] < 0.7 * kept[1]
 
 
 def test_without_gradients_the_network_is_the_plain_one():

@@ -12,8 +12,8 @@ Group = dict[str, Any]
 class UpdateRule:
     """Weights in groups, each with a learning rate and whatever else its rule goes by.
 
-    What `torch.optim.Optimizer` is to a training loop, except that that loads all of `torch.compile` to mark its methods
-    as not for compiling: 80 MB and some seconds, for nothing.
+    What `torch.optim.Optimizer` is to a training loop. But that one loads `torch.compile`, only to mark methods as not
+    for compiling, which takes 80 MB and a second or two.
     """
 
     def __init__(self, groups: Iterable[Mapping[str, Any]], **defaults: float) -> None:
