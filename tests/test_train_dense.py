@@ -60,16 +60,31 @@ def test_under_autocast_it_rounds_where_the_plain_network_rounds():
         assert (rounded[name] - grad).norm() <= 0.03 * grad.norm() + 1e-4, name
 
 
-def test_the_gradients_are_the_slopes():
-    def random(*shape):
-        return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+def random(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
-    def applied_to(function):
-        return lambda x, *weights: function.apply(x, x, None, *weights)
 
-    assert torch.autograd.gradcheck(applied_to(LinearFunction), (random(5, 3), random(4, 3), random(4)))
-    shapes = ((5, 3), (12, 3), (12,), (3, 12), (3,))
-    assert torch.autograd.gradcheck(applied_to(MLPFunction), tuple(random(*shape) for shape in shapes))
+def test_the_gradients_of_a_linear_layer_are_the_slopes():
+    def applied(x, weight, bias):
+        return LinearFunction.apply(x, x, None, weight, bias)
+
+    assert torch.autograd.gradcheck(applied, (random(5, 3), random(4, 3), random(4)))
+
+
+def test_the_gradients_of_an_mlp_are_the_slopes_and_can_be_had_once():
+    inputs = [random(*shape) for shape in ((5, 3), (12, 3), (12,), (3, 12), (3,))]
+    toward = [torch.randn_like(x) for x in inputs]
+
+    def total(step):
+        x, *weights = (x + step * d for x, d in zip(inputs, toward, strict=True))
+        return MLPFunction.apply(x, x, None, *weights).square().sum()
+
+    loss = total(0)
+    grads = torch.autograd.grad(loss, inputs, retain_graph=True)
+    slope = (total(1e-6) - total(-1e-6)) / 2e-6
+    torch.testing.assert_close(sum((g * d).sum() for g, d in zip(grads, toward, strict=True)), slope)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(loss, inputs)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 5), (1, 5)])
