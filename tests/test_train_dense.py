@@ -114,6 +114,23 @@ def test_without_gradients_the_network_is_the_plain_one():
         assert torch.equal(lean(idx)[0], plain(idx)[0])
 
 
+def test_whoever_looks_on_sees_what_the_layernorms_make():
+    class Recorder(dict):
+        def wants(self, name):
+            return False
+
+        def __call__(self, name, x):
+            return self.setdefault(name, x)
+
+    lean, plain, idx = lean_and_plain(torch.float64)
+    seen, expected = Recorder(), Recorder()
+    for model, recorder in ((lean, seen), (plain, expected)):
+        model(idx, observer=recorder)
+    assert seen.keys() == expected.keys() >= {"h.0.ln_1", "h.1.ln_2"}
+    for name, x in expected.items():
+        torch.testing.assert_close(seen[name], x)
+
+
 @pytest.mark.parametrize(("changes", "lean"), [({}, True), ({"compile": True}, False), ({"recompute": True}, True)])
 def test_a_run_on_a_cpu_multiplies_lean_unless_compiled(tmp_path, monkeypatch, changes, lean):
     used = []

@@ -38,8 +38,7 @@ class BlockAttention(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The gradients by queries, keys and values."""
         q, k, v = ctx.saved_tensors[0]
-        dq, dk, dv = (side_by_side(grads[0]) for _ in range(3))
-        dk.zero_(), dv.zero_()
+        dq, dk, dv = (side_by_side(grads[0]).zero_() for _ in range(3))
         for start, stop in blocks(grads[0]):
             pattern, dout = pattern_of(q, k, start, stop), grads[0][:, :, start:stop].flatten(0, 1)
             past = dk[:, :, :stop]
