@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from cutaway.cache import KVCache
 from cutaway.model import GPT, MLP, Attention, Block, Observer
+from cutaway.train.gelu import bend_back, bent
 
 
 def has_onednn() -> bool:
@@ -92,16 +93,15 @@ class MLPFunction(torch.autograd.Function):
         wide = linear(x, fc.to(x.dtype), fc_bias.to(x.dtype))
         ctx.norm = norm
         ctx.save_for_backward(kept, wide, fc, proj)
-        return linear(F.gelu(wide, approximate="tanh"), proj.to(x.dtype), proj_bias.to(x.dtype))
+        return linear(bent(wide), proj.to(x.dtype), proj_bias.to(x.dtype))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients by input, weights and biases."""
         kept, wide, fc, proj = ctx.saved_tensors
         wide_grad = linear(grads[0], proj.to(wide.dtype).T)
-        torch.ops.aten.gelu_backward.grad_input(wide_grad, wide, approximate="tanh", grad_input=wide_grad)
-        # In the place of what was not bent yet, which nobody needs any more.
-        proj_grads = weight_gradients(grads[0], torch.ops.aten.gelu_(wide, approximate="tanh"), proj.dtype)
+        bend_back(wide_grad, wide)
+        proj_grads = weight_gradients(grads[0], wide, proj.dtype)
         fc_grads = weight_gradients(wide_grad, again(ctx.norm, kept, wide.dtype), fc.dtype)
         return linear(wide_grad, fc.to(wide.dtype).T), None, None, *fc_grads, *proj_grads
 
