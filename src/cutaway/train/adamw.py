@@ -32,13 +32,14 @@ class AdamW(UpdateRule):
         """Update these weights of a group."""
         if not weights:
             return
+        grads = [weight.grad for weight in weights if weight.grad is not None]
         steps, means, squares = (
             [self.state[weight][what] for weight in weights] for what in ("step", "exp_avg", "exp_avg_sq")
         )
         torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
             weights,
-            [weight.grad for weight in weights],
+            grads,
             means,
             squares,
             [],

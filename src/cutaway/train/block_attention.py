@@ -30,7 +30,8 @@ class BlockAttention(torch.autograd.Function):
         qkv = torch.stack((q, k, v)).flatten(1, 2)
         out = side_by_side(q)
         for start, stop in blocks(q):
-            out[:, :, start:stop] = (pattern_of(*qkv[:2], start, stop) @ qkv[2, :, :stop]).view_as(q[:, :, start:stop])
+            z = pattern_of(qkv[0], qkv[1], start, stop) @ qkv[2, :, :stop]
+            out[:, :, start:stop] = z.view_as(q[:, :, start:stop])
         ctx.save_for_backward(qkv)
         return out
 

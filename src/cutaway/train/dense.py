@@ -55,7 +55,7 @@ def again(norm: nn.LayerNorm | None, x: Tensor, dtype: torch.dtype) -> Tensor:
 
     Shapes: x (…, C) -> (N, C)
     """
-    return x if norm is None else norm(x).to(dtype).flatten(0, -2)  # type: ignore[no-any-return]
+    return x if norm is None else norm(x).to(dtype).flatten(0, -2)
 
 
 class LinearFunction(torch.autograd.Function):
@@ -111,14 +111,14 @@ def applied(function: type[torch.autograd.Function], x: Tensor | Normed, *weight
 
     Shapes: x (…, in) -> (…, out)
     """
-    norm, kept = None, None
-    if isinstance(x, Normed):
-        norm, kept, x = x.norm, x.x.detach(), x.norm(x.x)
-    kind = x.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
-    rows = x.to(dtype).flatten(0, -2)
+    norm = x.norm if isinstance(x, Normed) else None
+    made = x.norm(x.x) if isinstance(x, Normed) else x
+    kind = made.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else made.dtype
+    rows = made.to(dtype).flatten(0, -2)
+    kept = x.x.detach() if isinstance(x, Normed) else rows
     with torch.autocast(kind, enabled=False):
-        out = function.apply(rows, rows if kept is None else kept, norm, *weights)  # type: ignore[no-untyped-call]
+        out = function.apply(rows, kept, norm, *weights)  # type: ignore[no-untyped-call]
     return out.unflatten(0, x.shape[:-1])  # type: ignore[no-any-return]
 
 

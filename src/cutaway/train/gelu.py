@@ -20,7 +20,7 @@ def tables() -> tuple[Tensor, Tensor]:
 
 
 def has_table(x: Tensor) -> bool:
-    """Whether reading tables takes less time: PyTorch cannot share that out among threads as it does the computation."""
+    """Whether reading tables is faster. It is for one thread; PyTorch shares out only the computation among several."""
     return x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.get_num_threads() == 1
 
 
