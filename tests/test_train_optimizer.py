@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutaway.model import GPT
-from cutaway.train.adamw import AdamW
+from cutaway.train.adamw import TOGETHER, AdamW
 from cutaway.train.config import OptimizerConfig
 from cutaway.train.optimizer import Optimizers
 from cutaway.train.update_rule import UpdateRule
@@ -81,6 +81,19 @@ def test_what_adamw_remembers_has_its_memory_from_the_beginning():
         parameter.grad = torch.ones_like(parameter)
     optimizers.step()
     assert {key: value.data_ptr() for key, value in optimizers.state().items()} == memory
+
+
+def test_workers_share_out_what_adamw_updates():
+    pieces, weights = [], [torch.nn.Parameter(torch.ones(2)) for _ in range(2 * TOGETHER + 1)]
+    optimizer = AdamW(
+        [{"params": weights}], 0.1, (0.9, 0.95), lambda work, items: pieces.extend(items) or map(work, pieces)
+    )
+    for weight in weights:
+        weight.grad = torch.ones(2)
+    optimizer.step()
+    assert [len(piece) for piece in pieces] == [TOGETHER, TOGETHER, 1]
+    assert all(torch.equal(weight, weights[0]) for weight in weights)
+    assert weights[0].max() < 1
 
 
 def test_a_group_may_differ_from_the_defaults():

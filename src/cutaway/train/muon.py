@@ -1,7 +1,7 @@
 """An optimizer for the matrices inside the layers."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 
 from cutaway.train.sharding import laid_out_like, whole
-from cutaway.train.update_rule import Group, UpdateRule
+from cutaway.train.update_rule import Each, Group, UpdateRule
 
 # This quintic brings every singular value near 1 in five steps: Jordan et al. chose it to be steep at zero.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
-
-Each = Callable[[Callable[[Tensor], None], Iterable[Tensor]], Iterable[None]]
-"""`map`, or the `map` of workers that take several weights at once."""
 
 
 def orthogonalized(matrices: Tensor) -> Tensor:

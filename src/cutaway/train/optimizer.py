@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from cutaway.errors import TrainingError
 from cutaway.train.adamw import AdamW
 from cutaway.train.config import OptimizerConfig
-from cutaway.train.muon import Each, Muon
+from cutaway.train.muon import Muon
 from cutaway.train.sharding import laid_out_like
-from cutaway.train.update_rule import Group, UpdateRule
+from cutaway.train.update_rule import Each, Group, UpdateRule
 
 Groups = list[Group]
 
@@ -71,7 +71,7 @@ def optimizers(parameters: Mapping[str, nn.Parameter], config: OptimizerConfig, 
         parameters = {name: p for name, p in parameters.items() if name not in hidden}
     # By LoRA there may be nothing else.
     if groups := adamw_groups(parameters, config.weight_decay):
-        yield AdamW(groups, config.adamw_lr, (config.beta1, config.beta2))
+        yield AdamW(groups, config.adamw_lr, (config.beta1, config.beta2), each)
 
 
 def muon_groups(hidden: Mapping[str, nn.Parameter]) -> Groups:

@@ -1,12 +1,14 @@
 """What an optimizer is: groups of weights, and what is remembered of each from step to step."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 Group = dict[str, Any]
+Each = Callable[[Callable[[Any], None], Iterable[Any]], Iterable[None]]
+"""`map`, or the `map` of workers that update several weights at once."""
 
 
 class UpdateRule:
