@@ -84,16 +84,20 @@ def test_what_adamw_remembers_has_its_memory_from_the_beginning():
 
 
 def test_workers_share_out_what_adamw_updates():
-    pieces, weights = [], [torch.nn.Parameter(torch.ones(2)) for _ in range(2 * TOGETHER + 1)]
-    optimizer = AdamW(
-        [{"params": weights}], 0.1, (0.9, 0.95), lambda work, items: pieces.extend(items) or map(work, pieces)
-    )
+    sizes, weights = [], [torch.nn.Parameter(torch.ones(2)) for _ in range(2 * TOGETHER + 1)]
+
+    def each(work, pieces):
+        for piece in pieces:
+            sizes.append(len(piece))
+            yield work(piece)
+
+    optimizer = AdamW([{"params": weights}], 0.1, (0.9, 0.95), each)
     for weight in weights:
         weight.grad = torch.ones(2)
     optimizer.step()
-    assert [len(piece) for piece in pieces] == [TOGETHER, TOGETHER, 1]
-    assert all(torch.equal(weight, weights[0]) for weight in weights)
+    assert sizes == [TOGETHER, TOGETHER, 1]
     assert weights[0].max() < 1
+    assert all(torch.equal(weight, weights[0]) for weight in weights)
 
 
 def test_a_group_may_differ_from_the_defaults():
