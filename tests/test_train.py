@@ -2,6 +2,7 @@
 
 import math
 import time
+import weakref
 from functools import partial
 
 import numpy as np
@@ -19,7 +20,7 @@ from cutaway.train.checkpoint import RunState, load_run, save_run
 from cutaway.train.config import OptimizerConfig, TrainConfig
 from cutaway.train.evaluate import bits_per_byte, token_bytes
 from cutaway.train.gradients import set_gradients
-from cutaway.train.head_loss import CHUNK, CHUNK_LOGITS, SLICE, head_loss
+from cutaway.train.head_loss import CHUNK, CHUNK_LOGITS, SLICE, add_product, become_gradient, head_loss
 from cutaway.train.journal import Journal
 from cutaway.train.log import RunLog
 from cutaway.train.loop import train, workers_for
@@ -206,6 +207,34 @@ def test_under_autocast_the_head_loss_is_close_and_its_gradients_stay_float32(ro
     grads, expected = (torch.autograd.grad(loss, (hidden, weight)) for loss in (ours, plain))
     assert all(grad.dtype == torch.float32 for grad in grads)
     torch.testing.assert_close(grads, expected, rtol=0.1, atol=1e-3)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_gradient_of_the_heads_weight_stays_where_the_head_made_it(make, tied, monkeypatch):
+    made = []
+    remembering = lambda total, *rest: made.append(total.data_ptr()) or add_product(total, *rest)  # noqa: E731
+    monkeypatch.setattr("cutaway.train.head_loss.add_product", remembering)
+    config = make(model=SMALL.replace(tie_word_embeddings=tied), micro_rows=4)
+    with workers_for(config) as workers:
+        run = Run(config, workers, time.monotonic)
+        monkeypatch.setattr(run.optimizers, "step", lambda: None)
+        run.train_step()
+    assert set(made) == {run.model.lm_head.weight.grad.data_ptr()}
+
+
+def test_the_head_loss_has_memory_for_one_chunk_at_a_time(monkeypatch):
+    monkeypatch.setattr("cutaway.train.head_loss.CHUNK", 4)
+    alive, most = [], []
+
+    def counting(logits, targets):
+        alive.append(weakref.ref(logits))
+        most.append(sum(chunk() is not None for chunk in alive))
+        return become_gradient(logits, targets)
+
+    monkeypatch.setattr("cutaway.train.head_loss.become_gradient", counting)
+    hidden, weight = torch.randn(1, 12, 8, requires_grad=True), torch.randn(11, 8, requires_grad=True)
+    head_loss(hidden, weight, torch.zeros(1, 12, dtype=torch.long))
+    assert most == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("micro_rows", "threads", "scale"), [(6, 1, 1), (2, 1, 1024), (1, 2, 1), (3, 2, 8)])

@@ -62,6 +62,13 @@ def test_autocast_does_not_reach_inside():
     torch.testing.assert_close(out, fused(*parts))
 
 
+def test_heads_lie_side_by_side_both_ways():
+    _, parts = heads(2, 3, 40, 8)
+    out = block_attention(*parts)
+    for x in (out, *torch.autograd.grad(out.sum(), parts)):
+        assert x.transpose(1, 2).is_contiguous()
+
+
 @pytest.mark.parametrize("grad", [True, False])
 def test_a_model_that_attends_in_blocks_is_the_same_model(grad):
     torch.manual_seed(0)

@@ -14,6 +14,7 @@ from cutaway.errors import ConfigError, TrainingError
 from cutaway.train.batches import with_documents
 from cutaway.train.config import OptimizerConfig, Source
 from cutaway.train.loop import workers_for
+from cutaway.train.optimizer import Optimizers
 from cutaway.train.run import Run
 from training import SMALL, TEXT, tiny_run, write_data
 
@@ -37,6 +38,7 @@ def started(config):
     with workers_for(config) as workers:
         run = Run(config, workers, time.monotonic)
     run.model.double()
+    run.optimizers = Optimizers(run.model, config.optimizer)
     return run
 
 

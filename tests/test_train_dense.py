@@ -60,13 +60,31 @@ def test_under_autocast_it_rounds_where_the_plain_network_rounds():
         assert (rounded[name] - grad).norm() <= 0.03 * grad.norm() + 1e-4, name
 
 
-def test_the_gradients_are_the_slopes():
-    def random(*shape):
-        return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+def random(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
-    assert torch.autograd.gradcheck(LinearFunction.apply, (random(5, 3), random(4, 3), random(4)))
-    shapes = ((5, 3), (12, 3), (12,), (3, 12), (3,))
-    assert torch.autograd.gradcheck(MLPFunction.apply, tuple(random(*shape) for shape in shapes))
+
+def test_the_gradients_of_a_linear_layer_are_the_slopes():
+    def applied(x, weight, bias):
+        return LinearFunction.apply(x, x, None, weight, bias)
+
+    assert torch.autograd.gradcheck(applied, (random(5, 3), random(4, 3), random(4)))
+
+
+def test_the_gradients_of_an_mlp_are_the_slopes_and_can_be_had_once():
+    inputs = [random(*shape) for shape in ((5, 3), (12, 3), (12,), (3, 12), (3,))]
+    toward = [torch.randn_like(x) for x in inputs]
+
+    def total(step):
+        x, *weights = (x + step * d for x, d in zip(inputs, toward, strict=True))
+        return MLPFunction.apply(x, x, None, *weights).square().sum()
+
+    loss = total(0)
+    grads = torch.autograd.grad(loss, inputs, retain_graph=True)
+    slope = (total(1e-6) - total(-1e-6)) / 2e-6
+    torch.testing.assert_close(sum((g * d).sum() for g, d in zip(grads, toward, strict=True)), slope)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(loss, inputs)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 5), (1, 5)])
@@ -87,13 +105,30 @@ def test_a_lean_network_keeps_less_and_no_copies_of_weights(precision):
         with hooks, torch.autocast("cpu", precision, enabled=precision != torch.float32):
             model.hidden(torch.zeros(1, 32, dtype=torch.long))
         kept.append(sum(x.nbytes for pointer, x in saved.items() if pointer not in weights))
-    assert kept[0] < 0.85 * kept[1]
+    assert kept[0] < 0.7 * kept[1]
 
 
 def test_without_gradients_the_network_is_the_plain_one():
     lean, plain, idx = lean_and_plain(torch.float32)
     with torch.no_grad():
         assert torch.equal(lean(idx)[0], plain(idx)[0])
+
+
+def test_whoever_looks_on_sees_what_the_layernorms_make():
+    class Recorder(dict):
+        def wants(self, name):
+            return False
+
+        def __call__(self, name, x):
+            return self.setdefault(name, x)
+
+    lean, plain, idx = lean_and_plain(torch.float64)
+    seen, expected = Recorder(), Recorder()
+    for model, recorder in ((lean, seen), (plain, expected)):
+        model(idx, observer=recorder)
+    assert seen.keys() == expected.keys() >= {"h.0.ln_1", "h.1.ln_2"}
+    for name, x in expected.items():
+        torch.testing.assert_close(seen[name], x)
 
 
 @pytest.mark.parametrize(("changes", "lean"), [({}, True), ({"compile": True}, False), ({"recompute": True}, True)])

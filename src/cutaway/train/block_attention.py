@@ -23,29 +23,40 @@ class BlockAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend.
+        """Attend. What comes out lies in memory as (B, T, H, D), so that its heads are side by side without a copy.
 
-        Shapes: q, k, v (N, T, D) -> (N, T, D)
+        Shapes: q, k, v (B, H, T, D) -> (B, H, T, D)
         """
-        out = torch.empty_like(q)
+        qkv = torch.stack((q, k, v)).flatten(1, 2)
+        out = side_by_side(q)
         for start, stop in blocks(q):
-            torch.bmm(pattern_of(q, k, start, stop), v[:, :stop], out=out[:, start:stop])
-        ctx.save_for_backward(q, k, v)
+            z = pattern_of(qkv[0], qkv[1], start, stop) @ qkv[2, :, :stop]
+            out[:, :, start:stop] = z.view_as(q[:, :, start:stop])
+        ctx.save_for_backward(qkv)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The gradients by queries, keys and values."""
-        q, k, v = ctx.saved_tensors
-        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        for start, stop in blocks(q):
-            pattern, dout = pattern_of(q, k, start, stop), grads[0][:, start:stop]
-            dv[:, :stop] += pattern.mT @ dout
+        q, k, v = ctx.saved_tensors[0]
+        dq, dk, dv = (side_by_side(grads[0]).zero_() for _ in range(3))
+        for start, stop in blocks(grads[0]):
+            pattern, dout = pattern_of(q, k, start, stop), grads[0][:, :, start:stop].flatten(0, 1)
+            past = dk[:, :, :stop]
+            dv[:, :, :stop] += (pattern.mT @ dout).view_as(past)
             dscores = torch._softmax_backward_data(dout @ v[:, :stop].mT, pattern, -1, pattern.dtype)
             dscores.mul_(1 / math.sqrt(q.shape[-1]))
-            torch.bmm(dscores, k[:, :stop], out=dq[:, start:stop])
-            dk[:, :stop] += dscores.mT @ q[:, start:stop]
+            dq[:, :, start:stop] = (dscores @ k[:, :stop]).view_as(dq[:, :, start:stop])
+            past += (dscores.mT @ q[:, start:stop]).view_as(past)
         return dq, dk, dv
+
+
+def side_by_side(x: Tensor) -> Tensor:
+    """Memory like that of `x`, in which the heads of a position are neighbours.
+
+    Shapes: x (B, H, T, D) -> the same
+    """
+    return x.new_empty(x.transpose(1, 2).shape).transpose(1, 2)
 
 
 def pattern_of(q: Tensor, k: Tensor, start: int, stop: int) -> Tensor:
@@ -62,9 +73,9 @@ def pattern_of(q: Tensor, k: Tensor, start: int, stop: int) -> Tensor:
 def blocks(q: Tensor) -> list[tuple[int, int]]:
     """Where each block of queries starts and stops.
 
-    Shapes: q (N, T, D)
+    Shapes: q (B, H, T, D)
     """
-    length, size = q.shape[1], BLOCK_BYTES // q.element_size()
+    length, size = q.shape[2], BLOCK_BYTES // q.element_size()
     return [(start, min(start + size, length)) for start in range(0, length, size)]
 
 
@@ -74,8 +85,7 @@ def block_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     Shapes: (B, H, T, D) -> (B, H, T, D)
     """
     with torch.autocast(q.device.type, enabled=False):
-        flat = BlockAttention.apply(*(x.flatten(0, 1) for x in (q, k, v)))  # type: ignore[no-untyped-call]
-    return flat.view_as(q)  # type: ignore[no-any-return]
+        return BlockAttention.apply(q, k, v)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def attend_in_blocks(model: GPT) -> None:

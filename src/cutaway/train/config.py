@@ -141,7 +141,8 @@ class TrainConfig:
     compile: bool = False
     """Translate the network by `torch.compile` first: slow to begin, fast on GPUs."""
     recompute: bool = False
-    """Keep only what enters each layer, and compute the rest again for the gradient: less memory, a third slower."""
+    """Keep only what enters each layer, and compute the rest again for the gradient: a fifth slower, and less memory
+    where many tokens come at a time."""
     threads: int | None = None
     """CPU cores to use, on parts of a batch side by side, or on each multiplication where that cannot be; None means
     all, or as many as OMP_NUM_THREADS says."""

@@ -40,20 +40,41 @@ class HeadLoss(torch.autograd.Function):
             logits = linear(x, head).to(hidden.dtype)
             loss += become_gradient(logits, target)
             factor = logits.to(dtype)
+            del logits
             grad.copy_(linear(factor, head.T))
             if ctx.needs_input_grad[1]:
                 add_product(weight_grad, factor, x)
+            del factor  # there is room for one chunk, not for the next one besides
         n = (targets != IGNORED_TARGET).sum().clamp(min=1)
         # Not `save_for_backward`: these are nobody's inputs, and backward uses them up where they lie.
-        ctx.gradients = hidden_grad.div_(n), weight_grad.div_(n)
+        ctx.sums = hidden_grad, weight_grad, n
         return loss / n
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """The gradients by hidden states and weight, once."""
-        hidden_grad, weight_grad = ctx.gradients
-        del ctx.gradients
-        return hidden_grad.mul_(grads[0]), weight_grad.mul_(grads[0]), None, None
+        hidden_grad, weight_grad, n = ctx.sums
+        del ctx.sums
+        share = grads[0] / n
+        return hidden_grad.mul_(share), weight_grad.mul_(share), None, None
+
+
+class GradientLast(torch.autograd.Function):
+    """A weight as it is, whose gradient from here comes after those of all that uses the weight later.
+
+    A tied weight gets the whole gradient of the head and the few rows of the embedding's. PyTorch adds these in place
+    only if the whole one comes last; otherwise it makes another as large as the weight.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        """The same numbers in the same place."""
+        return weight.view_as(weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        """The same gradient."""
+        return grads[0]
 
 
 def add_product(total: Tensor, factor: Tensor, x: Tensor) -> None:
@@ -97,3 +118,8 @@ def head_loss(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     with torch.autocast(kind, enabled=False):
         rows = hidden.flatten(0, 1).to(weight.dtype)
         return HeadLoss.apply(rows, weight, targets.flatten(), dtype)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def gradient_last(weight: Tensor) -> Tensor:
+    """The weight, for a head that is asked for it before the embedding is."""
+    return GradientLast.apply(weight)  # type: ignore[no-any-return,no-untyped-call]

@@ -1,22 +1,19 @@
 """An optimizer for the matrices inside the layers."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from cutaway.train.sharding import laid_out_like, whole
+from cutaway.train.update_rule import Each, Group, UpdateRule
 
 # This quintic brings every singular value near 1 in five steps: Jordan et al. chose it to be steep at zero.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
-
-Each = Callable[[Callable[[Tensor], None], Iterable[Tensor]], Iterable[None]]
-"""`map`, or the `map` of workers that take several weights at once."""
 
 
 def orthogonalized(matrices: Tensor) -> Tensor:
@@ -36,7 +33,7 @@ def orthogonalized(matrices: Tensor) -> Tensor:
     return x.mT if tall else x  # type: ignore[no-any-return]
 
 
-class Muon(Optimizer):
+class Muon(UpdateRule):
     """Momentum whose update is made orthogonal, so that rare directions learn as fast as common ones.
 
     `torch.optim.Muon` rounds to bfloat16 on the way, which is fast on a GPU and very slow on most CPUs; this one
@@ -53,17 +50,15 @@ class Muon(Optimizer):
         each: Each = map,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "stacked": 1, "weight_decay": weight_decay})
+        super().__init__(groups, lr=lr, momentum=momentum, stacked=1, weight_decay=weight_decay)
         self.each = each
 
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Update every weight that has a gradient."""
-        for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            deque(self.each(partial(self._update, group), weights), maxlen=0)
+    def update(self, group: Group, weights: list[Tensor]) -> None:
+        """Update these weights of a group, each by itself."""
+        deque(self.each(partial(self._update, group), weights), maxlen=0)
 
     @torch.no_grad()
-    def _update(self, group: dict[str, Any], weight: Tensor) -> None:
+    def _update(self, group: Group, weight: Tensor) -> None:
         assert weight.grad is not None
         state = self.state[weight]
         if "momentum" not in state:

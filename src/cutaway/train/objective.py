@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from cutaway.model import GPT
 from cutaway.train.evaluate import summed_loss
-from cutaway.train.head_loss import head_loss
+from cutaway.train.head_loss import gradient_last, head_loss
 
 
 class Objective(nn.Module):
@@ -21,7 +21,8 @@ class Objective(nn.Module):
 
         Shapes: idx, targets, documents (B, T) -> ()
         """
-        return head_loss(self.hidden(idx, *documents), self.model.lm_head.weight, targets)
+        head = gradient_last(self.model.lm_head.weight)
+        return head_loss(self.hidden(idx, *documents), head, targets)
 
     def summed_loss(self, idx: Tensor, targets: Tensor) -> float:
         """The loss of all tokens together, for an evaluation.

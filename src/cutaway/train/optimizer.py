@@ -1,17 +1,17 @@
 """Who updates which weight: AdamW all, or Muon the matrices inside the layers and AdamW everything else."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from cutaway.errors import TrainingError
+from cutaway.train.adamw import AdamW
 from cutaway.train.config import OptimizerConfig
-from cutaway.train.muon import Each, Muon
+from cutaway.train.muon import Muon
 from cutaway.train.sharding import laid_out_like
+from cutaway.train.update_rule import Each, Group, UpdateRule
 
-Groups = list[dict[str, Any]]
+Groups = list[Group]
 
 
 class Optimizers:
@@ -19,7 +19,7 @@ class Optimizers:
 
     def __init__(self, model: nn.Module, config: OptimizerConfig, each: Each = map) -> None:
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.optimizers: tuple[Optimizer, ...] = tuple(optimizers(self.parameters, config, each))
+        self.optimizers: tuple[UpdateRule, ...] = tuple(optimizers(self.parameters, config, each))
         self.peaks = [(group, group["lr"]) for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def set_learning_rate(self, scale: float) -> None:
@@ -31,12 +31,11 @@ class Optimizers:
         """Update all weights and forget their gradients."""
         for optimizer in self.optimizers:
             optimizer.step()
-        self.forget_gradients()
 
     def forget_gradients(self) -> None:
         """Leave the weights as they are."""
         for optimizer in self.optimizers:
-            optimizer.zero_grad()
+            optimizer.forget_gradients()
 
     def state(self) -> dict[str, Tensor]:
         """What the optimizers remember of each weight, named `<weight>:<what>`."""
@@ -63,7 +62,7 @@ class Optimizers:
             owners[parameter].state[parameter][what] = share.to(parameter.device, copy=True)
 
 
-def optimizers(parameters: Mapping[str, nn.Parameter], config: OptimizerConfig, each: Each) -> Iterator[Optimizer]:
+def optimizers(parameters: Mapping[str, nn.Parameter], config: OptimizerConfig, each: Each) -> Iterator[UpdateRule]:
     """The optimizers of these weights."""
     hidden = {name: p for name, p in parameters.items() if name.startswith("h.") and p.ndim == 2}
     if config.name == "muon":
@@ -72,7 +71,7 @@ def optimizers(parameters: Mapping[str, nn.Parameter], config: OptimizerConfig, 
         parameters = {name: p for name, p in parameters.items() if name not in hidden}
     # By LoRA there may be nothing else.
     if groups := adamw_groups(parameters, config.weight_decay):
-        yield AdamW(groups, config.adamw_lr, (config.beta1, config.beta2), fused=True)
+        yield AdamW(groups, config.adamw_lr, (config.beta1, config.beta2), each)
 
 
 def muon_groups(hidden: Mapping[str, nn.Parameter]) -> Groups:
