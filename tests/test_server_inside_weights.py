@@ -72,7 +72,9 @@ def test_the_document_says_how_vectors_are_written(client):
     written = body["properties"]["vectors"]
     good = [*written["items"]["examples"], "wte.weight[0]", "h.0.ln_1.bias[0]"]
     assert all(re.search(written["items"]["pattern"], vector) for vector in good)
-    assert not any(re.search(written["items"]["pattern"], vector) for vector in ("w[-1]", "w[", "|w|", "w[1]x", "", "1"))
+    assert not any(
+        re.search(written["items"]["pattern"], vector) for vector in ("w[-1]", "w[", "|w|", "w[1]x", "", "1")
+    )
     assert client.post("/inside/weights", json={"vectors": written["examples"][0]}).status_code == 200
 
 

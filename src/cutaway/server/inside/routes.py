@@ -33,6 +33,7 @@ MAX_TRACE_BYTES = 1 << 28
 FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 """A file, for the OpenAPI document."""
 Asked = Annotated[str, PathParameter(json_schema_extra={"enum": list(QUESTIONS)})]
+HeadPlace = Annotated[list[Annotated[int, Field(ge=0, le=1 << 20)]], Field(min_length=2, max_length=2)]
 LEAST = 1e-300
 """A probability below this counts as this, for it has a logarithm."""
 
@@ -68,6 +69,10 @@ class Question(Reading):
     """The token that an attribution takes apart, rather than the likeliest."""
     position: Annotated[int, Field(ge=-(1 << 20), le=1 << 20)] = -1
     """The token after which it stands."""
+    heads: Annotated[list[HeadPlace], Field(min_length=1, max_length=1 << 12)] | None = None
+    """The heads whose attention is wanted, as layer and head; null means all."""
+    overview: bool = False
+    """Leave attention at thumbnails and averages, for a page that asks for a head when somebody looks at it."""
 
 
 class Continue(Reading):
@@ -167,7 +172,7 @@ def scored(gpt: LanguageModel, body: ReadRequest) -> dict[str, Any]:
 def answered(gpt: LanguageModel, question: str, body: Question) -> list[dict[str, Any]]:
     """A question's views, ready for JSON."""
     ids = read_ids(gpt, body)
-    options = {"target": body.target, "position": body.position}
+    options = body.model_dump(include={"target", "position", "heads", "overview"})
     return [packed(view) for view in QUESTIONS[question](with_edits(gpt, body.edits), ids, options)]
 
 

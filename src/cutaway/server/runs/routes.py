@@ -27,7 +27,7 @@ router = APIRouter(prefix="/inside/runs", tags=["inside"])
 MAX_SAMPLE_TOKENS = 512
 """Written at once: whoever asks for another look waits for it."""
 
-UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has happened since the answer of that ETag."}}
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has happened since."}}
 """For the OpenAPI document."""
 Known = Annotated[str, Header(description="The ETag of the last answer.")]
 Since = Annotated[str, Query(max_length=40, description="A cursor that came with lines; without one, all are new.")]
