@@ -9,21 +9,10 @@ import pytest
 
 from cutaway.inspect import Trace, ablate_heads, patch, scale, steer, trace
 from cutaway.pages.quantization import dequantize, unpack
-from serving import client_of, refusal, served, tiny_language_model
+from serving import refusal
 from tiny import TOKENIZER
 
 TEXT = "The fox met an owl"
-
-
-@pytest.fixture(scope="module")
-def client():
-    with client_of(served()[0]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def gpt():
-    return tiny_language_model()
 
 
 def views(client, question, **body):

@@ -7,19 +7,8 @@ import pytest
 
 from cutaway.inspect.weights import weight
 from cutaway.weights.safetensors_file import SafetensorsFile
-from serving import client_of, refusal, served, tiny_language_model
+from serving import refusal
 from tiny import TOKENIZER
-
-
-@pytest.fixture(scope="module")
-def client():
-    with client_of(served()[0]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def gpt():
-    return tiny_language_model()
 
 
 def test_vectors_are_those_of_the_weights(client, gpt, tmp_path):

@@ -70,6 +70,7 @@ export async function* follow(path, body, signal) {
 
 /** @param {string} path @param {object | null} body @param {AbortSignal} [signal] @param {Record<string, string>} [more] headers @returns {Promise<Response>} */
 async function call(path, body, signal, more = {}) {
+  /** @type {Record<string, string>} */
   const authorization = key() ? { Authorization: `Bearer ${key()}` } : {};
   const headers = { "Content-Type": "application/json", ...authorization, ...more };
   const how = body ? { method: "POST", body: JSON.stringify(body) } : {};
