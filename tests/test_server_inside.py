@@ -9,6 +9,8 @@ import pytest
 
 from cutaway.inspect import Trace, ablate_heads, patch, scale, steer, trace
 from cutaway.pages.quantization import dequantize, unpack
+from cutaway.server.inside.asked_edits import AskedEdit, with_edits
+from cutaway.server.inside.patterns import score_through
 from serving import refusal
 from tiny import TOKENIZER
 
@@ -114,6 +116,23 @@ def test_a_text_is_read_once_for_all_its_heads(client, monkeypatch):
     for _ in range(2):
         views(client, "attention", prompt="A long text", overview=True)
     assert len(read) == 5
+
+
+@pytest.mark.parametrize("edits", [[], [PATTERN_OFF]], ids=["plain", "changed"])
+@pytest.mark.parametrize("path", ["read", "views/text"])
+def test_whoever_has_read_a_text_need_not_read_it_for_its_heads(client, edits, path, monkeypatch):
+    asked = {"prompt": "The owl met a fox", "edits": edits}
+    whole = views(client, "attention", **asked)
+    views(client, "attention", prompt="An owl", edits=edits)
+    monkeypatch.setattr("cutaway.server.inside.patterns.trace", lambda *asked: pytest.fail("it was read again"))
+    assert client.post(f"/inside/{path}", json=asked).status_code == 200
+    assert views(client, "attention", **asked) == whole
+
+
+@pytest.mark.parametrize("edits", [[], [AskedEdit(**PATTERN_OFF)]], ids=["plain", "changed"])
+def test_to_be_watched_changes_no_score(gpt, edits):
+    changed = with_edits(gpt, edits)
+    assert score_through(changed, gpt.ids(TEXT), 3) == changed.score(TEXT, 3)
 
 
 def test_a_view_says_what_inspect_says(client, gpt):

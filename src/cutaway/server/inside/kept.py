@@ -20,8 +20,12 @@ class Kept(Generic[T]):
         if gpt in self._made and self._made[gpt][0] != key:
             self.forget(gpt)  # first, so that there are never two
         if gpt not in self._made:
-            self._made[gpt] = key, make()
+            self.put(gpt, key, make())
         return self._made[gpt][1]
+
+    def put(self, gpt: LanguageModel, key: Hashable, made: T) -> None:
+        """Keep this from now on."""
+        self._made[gpt] = key, made
 
     def forget(self, gpt: LanguageModel) -> None:
         """Keep nothing for this model."""

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from cutaway.generate import TokenScore
 from cutaway.inspect import Trace, trace
+from cutaway.inspect.observers import ObservedGPT, Watcher
+from cutaway.inspect.passage import read
 from cutaway.inspect.points import at_layer
+from cutaway.inspect.trace import Recording
 from cutaway.language_model import LanguageModel
 from cutaway.model import attention_pattern
 from cutaway.server.inside.kept import Kept
@@ -29,6 +33,23 @@ def read_through(gpt: LanguageModel, ids: Sequence[int]) -> Trace:
     if seen.memory_bytes > KEPT_BYTES:
         READ.forget(gpt)
     return seen
+
+
+def score_through(gpt: LanguageModel, ids: Sequence[int], top: int) -> list[TokenScore]:
+    """What `gpt.score` gives, read in such a way that whoever asks for attention next need not wait for a reading.
+
+    Raises: what `gpt.score` raises.
+    """
+    passage = read(gpt, ids)
+    names = [at_layer(point, layer) for layer in range(gpt.config.n_layer) for point in ("q", "k", "pattern")]
+    recording = Recording(names)
+    watched = ObservedGPT(passage.model, lambda _ids, _positions: Watcher(names, recording))
+    READ.forget(gpt)
+    scores = LanguageModel(watched, gpt.tokenizer, gpt.name).score(ids, top)
+    seen = recording.trace(passage)
+    if seen.memory_bytes <= KEPT_BYTES:
+        READ.put(gpt, tuple(ids), seen)
+    return scores
 
 
 def pattern_of(seen: Trace, layer: int, head: int) -> Tensor:

@@ -9,7 +9,7 @@ from cutaway.inspect import attribute, logit_lens, position_embedding, token_emb
 from cutaway.labelled import Labelled
 from cutaway.language_model import LanguageModel
 from cutaway.pages import View, attention_view, bars_view, heatmap_view, lens_view, scatter_view, text_view
-from cutaway.server.inside.patterns import pattern_of, read_through
+from cutaway.server.inside.patterns import pattern_of, read_through, score_through
 
 ALTERNATIVES = 10
 SHOWN_TOKENS = 2000
@@ -43,7 +43,7 @@ def lens(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]
 
 def text(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]:
     """How surprising each token was, and what was expected in its place."""
-    scores = gpt.score(ids, min(ALTERNATIVES, gpt.config.vocab_size))
+    scores = score_through(gpt, ids, min(ALTERNATIVES, gpt.config.vocab_size))
     after = [[(expected.piece, expected.probability) for expected in score.predictions] for score in scores]
     bits = [math.nan if score.surprise_bits is None else score.surprise_bits for score in scores]
     pieces, ranks = [score.piece for score in scores], [score.rank for score in scores]

@@ -24,6 +24,7 @@ from cutaway.server.completion_request import Ids
 from cutaway.server.completions import EVENTS, event
 from cutaway.server.error_schema import ERRORS
 from cutaway.server.inside.asked_edits import AskedEdits, with_edits
+from cutaway.server.inside.patterns import score_through
 from cutaway.server.inside.questions import QUESTIONS
 from cutaway.server.served_model import ServedModel
 
@@ -158,7 +159,7 @@ def width_of(name: str, config: GPTConfig, tokens: int) -> int:
 
 def scored(gpt: LanguageModel, body: ReadRequest) -> dict[str, Any]:
     """A text's tokens with their log-probabilities, as `written` gives those that the model writes."""
-    scores = with_edits(gpt, body.edits).score(read_ids(gpt, body), min(body.top, gpt.tokenizer.n_vocab))
+    scores = score_through(with_edits(gpt, body.edits), read_ids(gpt, body), min(body.top, gpt.tokenizer.n_vocab))
     tops = [
         [[one.token, one.piece, math.log(max(one.probability, LEAST))] for one in score.predictions] for score in scores
     ]

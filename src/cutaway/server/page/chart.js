@@ -15,15 +15,15 @@ const FEW = 40;
 
 /** Colours that most eyes can tell apart; with more runs they come again, and then curves carry signs. */
 const RUN_COLOURS = 7;
-/** Strokes around a point, right and down in turns: none, a tick, a cross, a diamond, a double tick. */
+/** Strokes around a point, right and down in turns: none, a diamond, a cross, a tick, a double tick. */
 const SIGNS = [
   [],
-  [[0, -4, 0, 4]],
+  [[0, -4, 4, 0, 0, 4, -4, 0, 0, -4]],
   [
     [-3, -3, 3, 3],
     [-3, 3, 3, -3],
   ],
-  [[0, -4, 4, 0, 0, 4, -4, 0, 0, -4]],
+  [[0, -4, 0, 4]],
   [
     [-1.5, -4, -1.5, 4],
     [1.5, -4, 1.5, 4],
