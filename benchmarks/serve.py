@@ -135,13 +135,19 @@ def server(args: argparse.Namespace) -> Iterator[tuple[str, int | None]]:
             process.terminate()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(description: str | None) -> argparse.ArgumentParser:
+    """What `server` has to be told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url")
     parser.add_argument("--model", default="fable")
     parser.add_argument("--source", help="where the model comes from, if not its name")
-    parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--running", type=int, default=64)
+    return parser
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--leave", type=float, default=0.2)
     parser.add_argument("--again", type=int, default=100, help="finished texts that are asked for again, alone")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from benchmarks.serve import memory_mb, server
+from benchmarks.serve import memory_mb, options, server
 
 WITNESS = {"prompt": "Once upon a time", "max_tokens": 4, "seed": 1}
 
@@ -114,11 +114,7 @@ async def siege(url: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url")
-    parser.add_argument("--model", default="fable")
-    parser.add_argument("--source", help="where the model comes from, if not its name")
-    parser.add_argument("--running", type=int, default=64)
+    parser = options(__doc__)
     parser.add_argument("--queue", type=int, default=10_000)
     parser.add_argument("--body-mb", type=int, default=100)
     parser.add_argument("--slow", type=int, default=200)

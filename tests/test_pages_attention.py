@@ -52,9 +52,18 @@ def test_a_thumbnail_keeps_a_single_bright_cell():
     assert small.sum() == 1
 
 
+@pytest.mark.parametrize("size", [THUMBNAIL + 1, 3 * THUMBNAIL, 331])
+def test_a_pixel_is_the_largest_weight_of_its_neighbourhood(size):
+    pattern = np.tril(np.random.default_rng(size).random((size, size), np.float32))
+    place = np.minimum((np.arange(size) * THUMBNAIL + THUMBNAIL - 1) // size, THUMBNAIL - 1)
+    expected = np.zeros((THUMBNAIL, THUMBNAIL), np.float32)
+    np.maximum.at(expected, (place[:, None], place), pattern)
+    assert np.array_equal(pooled(pattern), expected)
+
+
 @pytest.mark.parametrize("size", [1, 2, THUMBNAIL - 1, THUMBNAIL])
 def test_a_short_pattern_is_its_own_thumbnail(size):
-    pattern = np.random.default_rng(0).random((size, size), np.float32)
+    pattern = np.tril(np.random.default_rng(0).random((size, size), np.float32))
     assert np.array_equal(pooled(pattern), pattern)
 
 
@@ -71,6 +80,12 @@ def test_patterns_are_taken_one_at_a_time():
         if match := re.search(r'id="view-0-pattern-(\d)-(\d)"', part):
             assert taken[-1] == tuple(map(int, match.groups()))
     assert len(taken) == 4
+
+
+def test_an_overview_is_the_whole_without_its_patterns():
+    patterns = patterns_of(tokens=7, layers=2, heads=3)
+    whole, overview = (blocks_of(attention_view(list("abcdefg"), patterns, overview=only)) for only in (False, True))
+    assert overview == {name: whole[name] for name in ("heads", "thumbnails")}
 
 
 def test_any_heads_may_be_shown():

@@ -1,70 +1,26 @@
 """Pages in a real browser, by pointer and by keyboard, from a file, with the network watched."""
 
-import os
 import re
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from browsing import needs_chromium, saved, visiting
 from cutaway.pages import attention_view, heatmap_view, scatter_view, write_page
 from cutaway.pages.quantization import max_error
 from page_samples import HOSTILE, TOKENS, patterns_of, views_of
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser and is not installed")
-
-USUAL_PLACES = [
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-]
-
-
 READOUT = "document.querySelector('section:not([hidden]) .frame:not([hidden]) .readout')"
 
 
-def chromium():
-    """Where a Chromium is: the one in $CHROMIUM, on the PATH, or in a usual place."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = [os.environ.get("CHROMIUM"), *map(shutil.which, names), *USUAL_PLACES]
-    return next((place for place in found if place and Path(place).exists()), None)
-
-
-pytestmark = pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; name one in CHROMIUM")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def visit(browser):
-    """Opens a file and hands out the page; afterwards nothing may have complained, and nothing been asked for."""
-    faults, requests, contexts = [], [], []
-
-    def open_page(path, width=1280, scheme="light", fragment=""):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri() + fragment)
-        page.wait_for_selector("[data-ready]")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not faults
-    # A picture on its way into a file is a blob of the page's own.
-    assert all(url.startswith(("file://", "blob:")) for url in requests)
+    """Opens a file, which may ask for nothing; a picture on its way into a file is a blob of the page's own."""
+    with visiting(browser, allowed="file://|blob:") as open_page:
+        yield lambda path, *, fragment="", **how: open_page(path.as_uri() + fragment, ready="[data-ready]", **how)
 
 
 @pytest.fixture(scope="module")
@@ -236,17 +192,6 @@ def test_every_tab_answers_to_pointer_and_keyboard(visit, every_view):
     page.locator("#tab-5 .grid").focus()
     page.keyboard.press("End")
     assert said(page) == "layer 0, token Ċ: −0.1250"
-
-
-def saved(page, button, folder, where="section:not([hidden]) .frame:not([hidden])"):
-    """What a button hands out at one click, not faster than anybody clicks."""
-    with page.expect_download() as waiting:
-        page.locator(f"{where} button:text-is('{button}')").first.click()
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    # Chromium drops a page's eleventh file within a second (`LocalFrame::ShouldThrottleDownload`).
-    page.wait_for_timeout(110)
-    return path
 
 
 def test_every_view_gives_away_its_numbers_and_its_picture(visit, every_view, tmp_path):

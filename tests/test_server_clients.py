@@ -5,21 +5,10 @@ import json
 import pytest
 
 from cutaway.generate import score
-from serving import NAME, ask, client_of, refusal, served
+from serving import NAME, ask, refusal
 from tiny import EOT, TOKENIZER
 
 PROMPT = "Once upon a time"
-
-
-@pytest.fixture(scope="module")
-def model():
-    return served()[0]
-
-
-@pytest.fixture(scope="module")
-def client(model):
-    with client_of(model) as client:
-        yield client
 
 
 def test_lm_evaluation_harness_gets_the_log_likelihoods_that_score_gives(client, model):

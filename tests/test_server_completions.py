@@ -7,21 +7,10 @@ import pytest
 
 from cutaway.generate import generate, score
 from cutaway.sampling import SamplingParams
-from serving import NAME, ask, ask_stream, client_of, served
+from serving import NAME, ask, ask_stream
 from tiny import EOT, TOKENIZER
 
 PROMPT = "Once upon a time"
-
-
-@pytest.fixture(scope="module")
-def model():
-    return served()[0]
-
-
-@pytest.fixture(scope="module")
-def client(model):
-    with client_of(model) as client:
-        yield client
 
 
 def plainly(model, prompt, **params):

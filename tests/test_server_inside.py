@@ -8,21 +8,13 @@ import numpy as np
 import pytest
 
 from cutaway.inspect import Trace, ablate_heads, patch, scale, steer, trace
-from serving import client_of, refusal, served, tiny_language_model
+from cutaway.pages.quantization import dequantize, unpack
+from cutaway.server.inside.asked_edits import AskedEdit, with_edits
+from cutaway.server.inside.patterns import score_through
+from serving import refusal
 from tiny import TOKENIZER
 
 TEXT = "The fox met an owl"
-
-
-@pytest.fixture(scope="module")
-def client():
-    with client_of(served()[0]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def gpt():
-    return tiny_language_model()
 
 
 def views(client, question, **body):
@@ -66,6 +58,8 @@ EDITS = {
     ),
 }
 
+PATTERN_OFF = {"kind": "scale", "name": "h.1.pattern", "factor": 0.5, "heads": [2]}
+
 
 def test_a_trace_is_sent_as_a_file(client, gpt, tmp_path):
     found = sent(client, tmp_path, names=["logits", "pattern", "h.0.mlp_post"])
@@ -90,6 +84,55 @@ def test_every_question_is_answered_by_views(client, question):
         assert view["title"]
         for name in view["blocks"]:
             assert block(view, name)
+
+
+@pytest.mark.parametrize("prompt", [TEXT, "The fox, the owl, the fox, the o"], ids=["short", "the whole context"])
+@pytest.mark.parametrize("edits", [[], [PATTERN_OFF]], ids=["plain", "changed"])
+def test_heads_that_are_asked_for_one_by_one_are_those_of_the_whole(client, gpt, edits, prompt, monkeypatch):
+    monkeypatch.setattr("cutaway.server.inside.patterns.ROWS", 7)
+    asked = {"prompt": prompt, "edits": edits}
+    [whole], [overview] = views(client, "attention", **asked), views(client, "attention", overview=True, **asked)
+    assert overview == whole | {"blocks": {name: whole["blocks"][name] for name in ("heads", "thumbnails")}}
+    changed = gpt.edited(scale("h.1.pattern", 0.5, heads=[2])) if edits else gpt
+    for layer, head in [(0, 1), (1, 2)]:
+        name = f"pattern-{layer}-{head}"
+        [alone] = views(client, "attention", heads=[[layer, head]], **asked)
+        assert alone["blocks"][name] == whole["blocks"][name]
+        expected = trace(changed, prompt, "pattern")[f"h.{layer}.pattern"][head].numpy()
+        found = dequantize(unpack(base64.b64decode(alone["blocks"][name]), 16), 16)
+        assert np.abs(found - expected[np.tri(len(expected), dtype=bool)]).max() <= alone["error"] + 1e-6
+
+
+def test_a_text_is_read_once_for_all_its_heads(client, monkeypatch):
+    read = []
+    monkeypatch.setattr("cutaway.server.inside.patterns.trace", lambda *asked: read.append(asked[1]) or trace(*asked))
+    for heads in ([[0, 0]], [[0, 1]], [[1, 2]], None):
+        views(client, "attention", prompt="An owl met", heads=heads)
+    assert len(read) == 1
+    views(client, "attention", prompt="An owl met an owl", overview=True)
+    views(client, "attention", prompt="An owl met", overview=True)
+    assert len(read) == 3
+    monkeypatch.setattr("cutaway.server.inside.patterns.KEPT_BYTES", 100)
+    for _ in range(2):
+        views(client, "attention", prompt="A long text", overview=True)
+    assert len(read) == 5
+
+
+@pytest.mark.parametrize("edits", [[], [PATTERN_OFF]], ids=["plain", "changed"])
+@pytest.mark.parametrize("path", ["read", "views/text"])
+def test_whoever_has_read_a_text_need_not_read_it_for_its_heads(client, edits, path, monkeypatch):
+    asked = {"prompt": "The owl met a fox", "edits": edits}
+    whole = views(client, "attention", **asked)
+    views(client, "attention", prompt="An owl", edits=edits)
+    monkeypatch.setattr("cutaway.server.inside.patterns.trace", lambda *asked: pytest.fail("it was read again"))
+    assert client.post(f"/inside/{path}", json=asked).status_code == 200
+    assert views(client, "attention", **asked) == whole
+
+
+@pytest.mark.parametrize("edits", [[], [AskedEdit(**PATTERN_OFF)]], ids=["plain", "changed"])
+def test_to_be_watched_changes_no_score(gpt, edits):
+    changed = with_edits(gpt, edits)
+    assert score_through(changed, gpt.ids(TEXT), 3) == changed.score(TEXT, 3)
 
 
 def test_a_view_says_what_inspect_says(client, gpt):
@@ -153,6 +196,13 @@ def test_an_attribution_can_be_asked_for_by_a_tokens_number(client, gpt):
         ("views/lens", {"prompt": TEXT, "edits": [{"kind": "patch", "name": "h.0.z"}]}, 400, "another text"),
         ("views/lens", {"prompt": TEXT, "edits": [{"kind": "scale", "name": "h.0.z", "heads": [7]}]}, 400, "no head 7"),
         ("views/attribution", {"prompt": TEXT, "target": "zebra"}, 400, "zebra"),
+        (
+            "views/attention",
+            {"prompt": TEXT, "heads": [[0, 3]]},
+            400,
+            "there is no head 3 in layer 0; layers are",
+        ),
+        ("views/attention", {"prompt": TEXT, "heads": [[0]]}, 400, "heads=[0] is not valid"),
         ("views/attribution", {"prompt": TEXT, "position": 99}, 400, "no position 99"),
         ("trace", {"prompt": TEXT, "names": ["h.0.nonsense"]}, 400, "nonsense"),
         ("trace", {"prompt": TEXT, "nmes": []}, 400, "did you mean 'names'"),

@@ -1,23 +1,14 @@
 """Rows and columns of weights over HTTP are those of the model, and ids can be shown as tokens."""
 
+import re
+
 import numpy as np
 import pytest
 
 from cutaway.inspect.weights import weight
 from cutaway.weights.safetensors_file import SafetensorsFile
-from serving import client_of, refusal, served, tiny_language_model
+from serving import refusal
 from tiny import TOKENIZER
-
-
-@pytest.fixture(scope="module")
-def client():
-    with client_of(served()[0]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def gpt():
-    return tiny_language_model()
 
 
 def test_vectors_are_those_of_the_weights(client, gpt, tmp_path):
@@ -50,6 +41,7 @@ def test_vectors_are_those_of_the_weights(client, gpt, tmp_path):
         ("|h.0.ln_1.bias[:,*]|", "neither rows nor columns"),
         ("h.0.mlp.c_fg.weight[0]", "did you mean 'h.0.mlp.c_fc.weight'"),
         ("h.0.mlp.c_fc.weight[-1]", "names no vector"),
+        ("h.0.mlp.c_fc.weight[٣]", "names no vector"),
         ("__import__('os')", "names no vector"),
     ],
 )
@@ -62,6 +54,17 @@ def test_what_is_no_vector_is_told(client, vector, message):
 @pytest.mark.parametrize("vectors", [[], ["wte.weight[0]"] * 257])
 def test_a_few_vectors_can_be_had_at_a_time(client, vectors):
     assert client.post("/inside/weights", json={"vectors": vectors}).status_code in (400, 422)
+
+
+def test_the_document_says_how_vectors_are_written(client):
+    body = client.get("/openapi.json").json()["components"]["schemas"]["VectorsRequest"]
+    written = body["properties"]["vectors"]
+    good = [*written["items"]["examples"], "wte.weight[0]", "h.0.ln_1.bias[0]"]
+    assert all(re.search(written["items"]["pattern"], vector) for vector in good)
+    assert not any(
+        re.search(written["items"]["pattern"], vector) for vector in ("w[-1]", "w[", "|w|", "w[1]x", "", "1")
+    )
+    assert client.post("/inside/weights", json={"vectors": written["examples"][0]}).status_code == 200
 
 
 def test_ids_are_shown_as_tokens(client):

@@ -20,23 +20,6 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node reads the modules and is not installed")
 
 
-@pytest.fixture(scope="module")
-def client():
-    with client_of(served()[0]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory):
-    """The page's files in a folder, as they are addressed."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "views").mkdir()
-    (folder / "package.json").write_text('{"type": "module"}')
-    for name, content in files().items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
 def test_the_page_is_at_the_root(client):
     answer = client.get("/")
     assert answer.status_code == 200

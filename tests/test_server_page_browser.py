@@ -1,115 +1,26 @@
 """The live page in a real browser: it writes, branches, sees, changes, compares, and finds its way back."""
 
 import re
-from contextlib import contextmanager
-from urllib.parse import parse_qsl
 
 import pytest
 
-from cutaway import load, load_generator
-from cutaway.server import ServedModel
+from browsing import (
+    needs_chromium,
+    open_view,
+    saved,
+    see,
+    settled,
+    sync_api,
+    tokens,
+    write,
+    written_ids,
+)
+from cutaway import load
 from serving import client_of, served, tiny_language_model
-from test_pages_browser import chromium, saved
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser and is not installed")
-
-pytestmark = pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; name one in CHROMIUM")
+pytestmark = needs_chromium
 
 SEE = ["text", "attention", "lens", "attribution", "tokens", "positions"]
-SHORT = "#max_tokens=12&prompt=Once+upon+a+time"
-
-
-@contextmanager
-def launched():
-    """A browser."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def fable_server():
-    """The address of a server of the bundled model, and beside it a tiny one."""
-    fable = ServedModel.start("fable", load_generator("fable"), lambda: load("fable"))
-    with client_of(fable, served()[0]) as client:
-        yield str(client.base_url)
-
-
-@contextmanager
-def visiting(browser, server):
-    """Opens the page and hands it out; afterwards nothing may have complained, nor anybody else been asked."""
-    faults, requests, contexts = [], [], []
-
-    def open_page(fragment=SHORT, *, url=server, width=1280, scheme="light", motion=None, ready="body[data-ready]"):
-        size = {"width": width, "height": 800}
-        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion=motion)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: requests.append(request))
-        page.goto(f"{url}/{fragment}")
-        page.wait_for_selector(ready)
-        page.requests, page.faults = requests, faults
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not faults
-    assert all(re.match(r"http://127\.0\.0\.1:\d+/|blob:", request.url) for request in requests)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def server():
-    with fable_server() as address:
-        yield address
-
-
-@pytest.fixture
-def visit(browser, server):
-    with visiting(browser, server) as open_page:
-        yield open_page
-
-
-def settled(page):
-    """Wait until nothing is being written."""
-    page.wait_for_selector(".write[data-settled]", state="attached")
-
-
-def write(page):
-    page.click("button.main:visible")
-    settled(page)
-
-
-def tokens(page, within=".paper"):
-    """The tokens that are shown, one string for each."""
-    spans = page.locator(f"{within} .tokens").first
-    return spans.evaluate(
-        """box => {
-            const said = [];
-            for (const { dataset, textContent } of box.querySelectorAll('span'))
-                said[dataset.token] = (said[dataset.token] ?? '') + textContent;
-            return said;
-        }"""
-    )
-
-
-def open_view(page, name):
-    page.click(f"[aria-controls=view-{name}]")
-
-
-def see(page, name):
-    page.click(f"[aria-controls=see-{name}]")
-    page.wait_for_selector(f"#see-{name} [data-ready={name}]")
 
 
 def compared(page):
@@ -436,12 +347,6 @@ def test_a_key_is_asked_for_and_kept_for_this_tab(visit):
         page.wait_for_selector("body[data-ready]")
         assert all("401" in fault for fault in page.faults)
         page.faults.clear()
-
-
-def written_ids(page):
-    """The token ids in the page's address."""
-    query = dict(parse_qsl(page.url.partition("#")[2]))
-    return [int(number, 36) for number in query["text"].split(".")[1:]]
 
 
 def test_one_multiplication_is_that_of_the_network(visit):

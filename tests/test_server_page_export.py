@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cutaway import load, load_generator
-from cutaway.server import ServedModel
-from serving import client_of
-from test_pages_browser import chromium, saved
+from browsing import SHORT, needs_chromium, saved, sync_api, write
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser and is not installed")
-
-pytestmark = pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; name one in CHROMIUM")
+pytestmark = needs_chromium
 
 SVG = "{http://www.w3.org/2000/svg}"
 # What each part of See consists of, picture by picture.
@@ -23,31 +18,16 @@ SEE = {"text": 1, "attention": 1, "steps": 1, "lens": 1, "attribution": 3, "toke
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server():
-    with client_of(ServedModel.start("fable", load_generator("fable"), lambda: load("fable"))) as client:
-        yield str(client.base_url)
-
-
-@pytest.fixture(scope="module")
-def page(browser, server):
+def page(browser, fable_url):
     """The page with a text in it."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000}, color_scheme="light")
     page = context.new_page()
     # Where drawings are opened by themselves: a window of its own, for a page behind another is slow to answer.
     page.alone = browser.new_context().new_page()
     page.set_default_timeout(20_000)
-    page.goto(f"{server}/#max_tokens=12&prompt=Once+upon+a+time")
+    page.goto(f"{fable_url}/{SHORT}")
     page.wait_for_selector("body[data-ready]")
-    page.click("button.main:visible")
-    page.wait_for_selector(".write[data-settled]", state="attached")
+    write(page)
     yield page
     context.close()
 
@@ -205,10 +185,10 @@ def test_compare_gives_each_side(page, tmp_path):
         assert rows[2][1] == {"A": "Ġking", "B": "Ġqueen"}[side]
 
 
-def test_a_text_in_a_drawing_is_only_text(browser, server, tmp_path):
+def test_a_text_in_a_drawing_is_only_text(browser, fable_url, tmp_path):
     with browser.new_context() as context:
         page = context.new_page()
-        page.goto(f"{server}/#max_tokens=2")
+        page.goto(f"{fable_url}/#max_tokens=2")
         page.fill("#prompt", "<script>alert(1)</script> &amp; ]]> \" '")
         page.click("button.main:visible")
         page.wait_for_selector(".write[data-settled]", state="attached")

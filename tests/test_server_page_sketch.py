@@ -8,7 +8,7 @@ import torch
 
 from cutaway.inspect.weights import weight
 from serving import tiny_language_model
-from test_server_page import laid_out, needs_node, run_module  # noqa: F401
+from test_server_page import needs_node, run_module
 
 pytestmark = needs_node
 
@@ -31,7 +31,7 @@ def grown(seed: int, vocab_size: int = 50257) -> dict:
 
 
 @pytest.mark.parametrize("vocab_size", [2, 33, 8192, 50257, 1 << 31])
-def test_a_tree_comes_back_from_its_letters(laid_out, vocab_size):  # noqa: F811
+def test_a_tree_comes_back_from_its_letters(laid_out, vocab_size):
     sketches = [grown(seed, vocab_size) for seed in range(12)]
     script = (
         'import { pack, unpack, checked, treeOf, sketchOf } from "./sketch.js";'
@@ -70,7 +70,7 @@ DAMAGED = {
 }
 
 
-def test_what_is_no_tree_is_told(laid_out):  # noqa: F811
+def test_what_is_no_tree_is_told(laid_out):
     script = (
         'import { checked, unpack } from "./sketch.js";'
         "const told = (work) => { try { work(); } catch (e) { return `${e.name}: ${e.message}`; } return ''; };"
@@ -85,7 +85,7 @@ def test_what_is_no_tree_is_told(laid_out):  # noqa: F811
     assert all(said.startswith("Error: ") for said in texts)
 
 
-def test_what_is_shown_adds_up_to_what_the_network_has(laid_out):  # noqa: F811
+def test_what_is_shown_adds_up_to_what_the_network_has(laid_out):
     """For every unit, every number that an MLP adds, every LayerNorm and logit; in float64 from float32 numbers."""
     gpt = tiny_language_model()
     seen = gpt.trace(TEXT)

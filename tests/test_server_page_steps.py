@@ -5,42 +5,12 @@ import re
 
 import pytest
 
+from browsing import needs_chromium, open_view, saved, see, settled, sync_api, tokens, write, written_ids
 from cutaway import load
-from test_pages_browser import chromium, saved
-from test_server_page_browser import (
-    fable_server,
-    launched,
-    open_view,
-    see,
-    settled,
-    sync_api,
-    tokens,
-    visiting,
-    write,
-    written_ids,
-)
 
-pytestmark = pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; name one in CHROMIUM")
+pytestmark = needs_chromium
 
 START = "#max_tokens=16&prompt=Once+upon+a+time"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def server():
-    with fable_server() as address:
-        yield address
-
-
-@pytest.fixture
-def visit(browser, server):
-    with visiting(browser, server) as open_page:
-        yield open_page
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +72,44 @@ def test_each_step_shows_what_its_token_looks_at_and_what_came_next(visit, fable
         assert painted.endswith("0.8)")
     # All steps are there at once: moving among them asks nobody.
     assert not [request for request in page.requests[asked:] if "/inside/" in request.url]
+
+
+def test_a_head_is_fetched_when_somebody_looks_at_it_and_told_when_it_cannot_be(visit, fable):
+    page = visit(START)
+    write(page)
+    before = len(page.requests)
+    open_view(page, "see")
+    see(page, "steps")
+    ids, heads = written_ids(page), page.locator(".player .thumbnails")
+    asked = [request for request in page.requests[before:] if "/inside/" in request.url]
+    bodies = [json.loads(request.post_data) for request in asked if request.url.endswith("views/attention")]
+    assert [body.get("overview", False) for body in bodies] == [True, False]
+    # What was expected next is known since the text was written.
+    assert not [request for request in asked if request.url.endswith("/inside/read")]
+    across, count = fable.config.n_head, fable.config.n_head * fable.config.n_layer
+    at, said = page.locator(".player h2"), page.locator(".player .readout")
+    layer, head = map(int, re.findall(r"\d+", at.inner_text()))
+    place = (layer * across + head + 2 * count - 1) % count
+    heads.focus()
+    for _ in range(2 * count - 1):
+        page.keyboard.press("ArrowRight")
+    sync_api.expect(at).to_have_text(f"Layer {place // across}, head {place % across}")
+    layer, head = divmod(place, across)
+    expected = fable.trace(ids, f"h.{layer}.pattern")[f"h.{layer}.pattern"][head, 3, :4]
+    assert sorted(share(each) for _, each in bars(page, "Looks most at")) == pytest.approx(
+        sorted(100 * weight.item() for weight in expected), abs=0.06
+    )
+    page.route("**/inside/views/attention", lambda route: route.abort())
+    while "The server cannot be reached" not in said.inner_text():
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(50)
+        place += 1
+        assert place < 3 * count, "every head is there already"
+    page.unroute("**/inside/views/attention")
+    for key in ("ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+    sync_api.expect(at).to_have_text(f"Layer {place % count // across}, head {place % across}")
+    assert all("Failed to load resource" in page.faults.pop() for _ in range(len(page.faults)))
 
 
 def test_it_plays_by_itself_and_stops(visit):
@@ -253,6 +261,13 @@ def test_the_most_active_units_come_first_and_lead_on(visit, fable):
     assert first.get_attribute("data-step") == str(int(adds.argmax()))
     page.get_by_label("Units by").select_option("active")
     assert first.get_attribute("data-step") == str(int(active.abs().argmax()))
+    again = visit(page.url[page.url.index("#") :])
+    again.wait_for_selector(".network[data-ready='2.mlp']")
+    assert again.get_by_label("Units by").input_value() == "active"
+    most = again.locator(".network .rows [data-step]").first
+    assert most.get_attribute("data-step") == first.get_attribute("data-step")
+    again.get_by_label("Units by").select_option("adds")
+    assert "units=" not in again.url
     first.click()
     page.wait_for_selector(f".network[data-ready='2.mlp.{int(active.abs().argmax())}']")
     page.locator(".way button").first.focus()

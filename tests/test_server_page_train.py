@@ -9,29 +9,19 @@ from xml.etree import ElementTree
 import pytest
 
 import cutaway
+from browsing import needs_chromium, saved, sync_api, visiting
 from cutaway.server import Service
 from cutaway.server.runs.runs import Runs
 from cutaway.server.runs.watched_run import watched_runs
 from cutaway.train.log import LOG, RunLog
 from cutaway.train.loop import train
 from serving import served, serving
-from test_pages_browser import chromium, saved
 from training import log_of, tiny_run, write_data
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser and is not installed")
-
-pytestmark = pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; name one in CHROMIUM")
+pytestmark = needs_chromium
 
 SAMPLED = {"sample_every": 2, "sample_prompt": "The ", "sample_tokens": 5, "log_every": 1, "eval_every": 2}
 PANELS = ["Training loss", "Held-out text", "Learning rate", "Speed", "Memory", "Gradient norm"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -61,31 +51,19 @@ def one(trained, tmp_path):
 
 @pytest.fixture
 def visit(browser):
-    """Serves some runs and opens the view; afterwards nothing may have complained, nor anybody else been asked."""
-    faults, requests, stack = [], [], ExitStack()
+    """Serves some runs and opens the view, whose clock goes on when it is told to."""
+    with ExitStack() as stack, visiting(browser) as open_page:
 
-    def open_page(*folders, fragment="#view=train", width=1280, scheme="light", url=None):
-        if url is None:
-            service = Service(lambda: [served()[0]], runs=Runs(watched_runs([str(folder) for folder in folders])))
-            url = stack.enter_context(serving(service))
-            service.wait(20)
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        stack.callback(context.close)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: requests.append(request))
-        page.clock.install()
-        page.goto(f"{url}/{fragment}")
-        page.wait_for_selector("body[data-ready]")
-        page.base, page.requests, page.faults = url, requests, faults
-        return page
+        def open_runs(*folders, fragment="#view=train", url=None, **how):
+            if url is None:
+                service = Service(lambda: [served()[0]], runs=Runs(watched_runs([str(folder) for folder in folders])))
+                url = stack.enter_context(serving(service))
+                service.wait(20)
+            page = open_page(f"{url}/{fragment}", clock=True, **how)
+            page.base = url
+            return page
 
-    with stack:
-        yield open_page
-    assert not faults
-    assert all(re.match(r"http://127\.0\.0\.1:\d+/|blob:", request.url) for request in requests)
+        yield open_runs
 
 
 def watched(page):
@@ -166,6 +144,33 @@ def test_nothing_is_asked_while_nobody_looks(visit, one):
     assert len(page.requests) == asked
     with page.expect_response(lambda answer: answer.url.endswith("/inside/runs")):
         page.click("[aria-controls=view-train]")
+
+
+def test_nothing_new_is_told_in_a_word(visit, one, caplog):
+    caplog.set_level("INFO", "cutaway.server")
+    page = watched(visit(one))
+    caplog.clear()
+    for _ in range(2):
+        with page.expect_response(lambda answer: answer.url.endswith("/inside/runs")) as told:
+            page.clock.fast_forward(3500)
+        assert told.value.status == 304
+    assert not caplog.records
+    page.clock.fast_forward(10 * 60_000)
+    sync_api.expect(standing(page)).to_contain_text(re.compile(r"step 6, 1\d min ago"))
+
+
+def test_any_number_of_runs_can_be_told_apart(visit, one, tmp_path):
+    folders = [shutil.copytree(one, tmp_path / f"run{number}", symlinks=True) for number in range(16)]
+    page = watched(visit(*folders))
+    marks = "marks => marks.map((mark) => mark.outerHTML)"
+    assert len(set(page.locator(".runs .mark").evaluate_all(marks))) == 16
+    assert len(set(chart(page, "Training loss").locator(".now .mark").evaluate_all(marks))) == 16
+    drawn = chart(page, "Training loss").locator("polyline")
+    signed = drawn.count()
+    for number in range(7, 16):
+        page.locator(".runs input").nth(number).uncheck()
+    sync_api.expect(drawn).not_to_have_count(signed)
+    assert len(set(curves(page, "Training loss"))) == 7
 
 
 def test_samples_are_read_step_by_step(visit, trained):
@@ -287,7 +292,7 @@ def test_numbers_and_pictures_can_be_taken_away(visit, trained, tmp_path):
         assert {row["text"] for row in mine if row["quantity"] == "bits_per_byte"} == {"text"}
     picture = ElementTree.parse(saved(page, "SVG", tmp_path, ".all-charts"))
     words = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
-    assert {*PANELS, "― one", "― other"} <= words
+    assert {*PANELS, "one", "other"} <= words
     assert saved(page, "PNG", tmp_path, ".all-charts").read_bytes().startswith(b"\x89PNG")
     page.click(".all-charts button:text-is('Numbers')")
     assert page.locator("dialog.numbers tbody tr").count() == len(rows)
@@ -330,7 +335,7 @@ def test_what_a_run_says_is_only_text(visit, trained, tmp_path):
     look(page, "The cat")
     assert page.locator("img").count() == 0
     picture = ElementTree.parse(saved(page, "SVG", tmp_path, ".all-charts"))
-    assert f"― {hostile}" in {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert hostile in {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -284,6 +284,8 @@ def test_the_document_of_the_api_names_every_path_and_error(client):
         ("post", "/inside/continue", {"prompt": "x", "max_tokens": 1}),
         ("post", "/inside/trace", {"prompt": "x", "names": ["embed"]}),
         ("post", "/inside/read", {"prompt": "x"}),
+        ("post", "/inside/weights", {"vectors": ["ln_f.bias"]}),
+        ("get", "/inside/runs", None),
         ("get", "/metrics", None),
         ("get", "/health", None),
     ],
@@ -296,9 +298,16 @@ def test_what_is_answered_is_of_a_kind_that_the_document_names(client, method, p
     assert answer.headers["content-type"].partition(";")[0] in named
 
 
-def test_the_document_names_the_questions_that_can_be_asked(client):
-    parameters = client.get("/openapi.json").json()["paths"]["/inside/views/{question}"]["post"]["parameters"]
-    assert parameters[0]["schema"]["enum"] == client.get("/inside/model").json()["questions"]
+@pytest.mark.parametrize("path", ["/inside/views/{question}", "/inside/runs/{name}/views/{question}"])
+def test_the_document_names_the_questions_that_can_be_asked(client, path):
+    parameters = client.get("/openapi.json").json()["paths"][path]["post"]["parameters"]
+    assert parameters[-1]["schema"]["enum"] == client.get("/inside/model").json()["questions"]
+
+
+def test_the_document_names_what_any_request_may_be_refused_for(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    for answers in (each["responses"] for methods in paths.values() for each in methods.values()):
+        assert {"400", "401", "408", "413", "500", "503"} <= answers.keys()
 
 
 def until(look, wanted):

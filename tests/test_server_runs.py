@@ -121,6 +121,29 @@ def test_only_new_lines_are_sent_on(copied, url_of):
     assert client.get("/inside/runs/mine/log", params={"since": new["cursor"]}).json()["from_start"]
 
 
+def test_whoever_asks_again_is_told_only_what_is_new(copied, url_of, caplog):
+    caplog.set_level("INFO", "cutaway.server")
+    client = url_of(copied)
+
+    def again(known):
+        return client.get("/inside/runs", headers={"if-none-match": known.headers["etag"]})
+
+    first = client.get("/inside/runs")
+    caplog.clear()
+    same = again(first)
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert not caplog.records
+    RunLog(copied / LOG).append(step=7, loss=1.5)
+    new = again(same)
+    assert (new.status_code, new.json()["runs"][0]["step"]) == (200, 7)
+    assert [record.status for record in caplog.records] == [200]
+    assert again(new).status_code == 304
+    away = copied.rename(copied.with_name("away"))
+    assert "is gone" in again(new).json()["runs"][0]["problem"]
+    away.rename(copied)
+    assert again(new).status_code == 304
+
+
 def test_the_newest_checkpoint_is_what_is_asked(client, finished):
     gpt = cutaway.load(finished.out / "latest", device="cpu")
     found = asked(client, "read", prompt=TEXT, top=3).json()

@@ -53,7 +53,8 @@ class Guard:
         finally:
             if visit.status is not None and visit.status >= 400:
                 self._metrics.refused(visit.status)
-            log.info("request", extra=visit.facts())
+            # A page that watches something asks every few seconds; that nothing has changed is not worth a line.
+            log.log(logging.DEBUG if visit.status == 304 else logging.INFO, "request", extra=visit.facts())
 
     def _check_key(self, path: str, headers: Headers) -> None:
         """Refuse whoever shows no key, where one is needed. Every key is compared, and in constant time.

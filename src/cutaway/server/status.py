@@ -28,7 +28,7 @@ async def model(name: str, request: Request) -> dict[str, Any]:
     return card(service_of(request).model(name))
 
 
-@router.get("/health", responses={503: ERRORS[503]})
+@router.get("/health", responses=ERRORS)
 async def health(request: Request) -> JSONResponse:
     """200 when requests can be served, 503 while they cannot."""
     service = service_of(request)
@@ -37,13 +37,13 @@ async def health(request: Request) -> JSONResponse:
     raise ApiError(503, "an engine has broken; its log tells why", kind="server_error", code="broken")
 
 
-@router.get("/version")
+@router.get("/version", responses=ERRORS)
 async def version() -> dict[str, str]:
     """The version of this server."""
     return {"version": __version__}
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", responses=ERRORS, response_class=PlainTextResponse)
 async def metrics(request: Request) -> PlainTextResponse:
     """Counts for Prometheus."""
     return PlainTextResponse(service_of(request).metrics.text(), media_type=PROMETHEUS)

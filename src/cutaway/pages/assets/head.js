@@ -29,6 +29,8 @@ export class HeadScreen {
     /** @type {Uint8Array | Uint16Array} */
     this.levels = new Uint8Array(0);
     this.name = "";
+    /** When what was asked for last is there. @type {Promise<unknown>} */
+    this.opening = Promise.resolve();
     this.readout = readout("");
     this.legend = new Legend();
     /** @type {Grid} */
@@ -113,10 +115,19 @@ export class HeadScreen {
   async open(head) {
     this.head = head;
     this.name = `${this.view.title}, layer ${head.layer}, head ${head.head}`;
-    const levels = await levelsOf(this.view, `pattern-${head.layer}-${head.head}`, this.view.bits);
+    await this.opening;
     // Somebody who moves on fast has asked for another one meanwhile.
     if (this.head !== head) return;
-    this.levels = levels;
+    const opening = levelsOf(this.view, `pattern-${head.layer}-${head.head}`, this.view.bits);
+    this.opening = opening.catch(() => null);
+    try {
+      this.levels = await opening;
+    } catch (error) {
+      // A live page asks its server, which may be gone.
+      this.readout.textContent = `This head cannot be had: ${/** @type {Error} */ (error).message}.`;
+      return;
+    }
+    if (this.head !== head) return;
     this.heading?.replaceChildren(`Layer ${head.layer}, head ${head.head}`);
     this.paint();
     this.speak(this.grid.cell ?? { row: this.tokens.length - 1, column: 0, pinned: false, byKey: true });

@@ -10,7 +10,7 @@ import { addressOf } from "./address.js";
  * @typedef {object} Packed
  * @property {string} kind
  * @property {string} title
- * @property {(name: string) => string} block
+ * @property {(name: string) => string | Promise<string>} block
  * @property {import("./address.js").Address} address
  * @property {AbortSignal} [gone]
  */
@@ -26,7 +26,7 @@ export function viewNumbered(number) {
 
 /** @param {View} view @param {string} name @returns {Promise<Uint8Array>} */
 export async function bytesOf(view, name) {
-  const stream = new Blob([fromBase64(view.block(name))]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([fromBase64(await view.block(name))]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 

@@ -7,8 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cutaway.errors import InspectionError
 from cutaway.inspect import Edit, patch, scale, steer, trace
 from cutaway.language_model import LanguageModel
+from cutaway.server.inside.kept import Kept
 
 MAX_EDITS = 256
+EDITED: Kept[LanguageModel] = Kept()
+"""What a change takes from another text is read once, however much is then asked of the changed network."""
 
 Places: TypeAlias = Annotated[list[Annotated[int, Field(ge=0, le=1 << 20)]], Field(max_length=1 << 16)]
 
@@ -47,7 +50,10 @@ def with_edits(gpt: LanguageModel, asked: AskedEdits) -> LanguageModel:
 
     Raises: InspectionError for a place that the model does not have.
     """
-    return gpt.edited(*(edit_of(gpt, edit) for edit in asked)) if asked else gpt
+    if not asked:
+        return gpt
+    key = tuple(edit.model_dump_json() for edit in asked)
+    return EDITED.get(gpt, key, lambda: gpt.edited(*(edit_of(gpt, edit) for edit in asked)))
 
 
 def edit_of(gpt: LanguageModel, asked: AskedEdit) -> Edit:

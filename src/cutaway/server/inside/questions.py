@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cutaway.inspect import attribute, logit_lens, position_embedding, token_embedding, trace
+from cutaway.errors import InspectionError
+from cutaway.inspect import attribute, logit_lens, position_embedding, token_embedding
 from cutaway.labelled import Labelled
 from cutaway.language_model import LanguageModel
 from cutaway.pages import View, attention_view, bars_view, heatmap_view, lens_view, scatter_view, text_view
+from cutaway.server.inside.patterns import pattern_of, read_through, score_through
 
 ALTERNATIVES = 10
 SHOWN_TOKENS = 2000
@@ -18,14 +20,16 @@ Question = Callable[[LanguageModel, Ids, Mapping[str, Any]], list[View]]
 
 
 def attention(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]:
-    """Where every head looks."""
-    seen = trace(gpt, ids, "pattern")
-    patterns = (
-        (layer, head, weights)
-        for layer in range(seen.n_layer)
-        for head, weights in enumerate(seen.labelled(f"h.{layer}.pattern").values)
-    )
-    return [attention_view(seen.pieces, patterns, title="Attention")]
+    """Where every head looks, or those of `heads`; with `overview`, all of them small."""
+    seen, (n_layer, n_head) = read_through(gpt, ids), (gpt.config.n_layer, gpt.config.n_head)
+    heads = options.get("heads") or [(layer, head) for layer in range(n_layer) for head in range(n_head)]
+    for layer, head in heads:
+        if layer >= n_layer or head >= n_head:
+            raise InspectionError(
+                f"there is no head {head} in layer {layer}; layers are 0 to {n_layer - 1}, heads 0 to {n_head - 1}"
+            )
+    patterns = ((layer, head, pattern_of(seen, layer, head).float().numpy(force=True)) for layer, head in heads)
+    return [attention_view(seen.pieces, patterns, title="Attention", overview=options.get("overview", False))]
 
 
 def lens(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]:
@@ -39,7 +43,7 @@ def lens(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]
 
 def text(gpt: LanguageModel, ids: Ids, options: Mapping[str, Any]) -> list[View]:
     """How surprising each token was, and what was expected in its place."""
-    scores = gpt.score(ids, min(ALTERNATIVES, gpt.config.vocab_size))
+    scores = score_through(gpt, ids, min(ALTERNATIVES, gpt.config.vocab_size))
     after = [[(expected.piece, expected.probability) for expected in score.predictions] for score in scores]
     bits = [math.nan if score.surprise_bits is None else score.surprise_bits for score in scores]
     pieces, ranks = [score.piece for score in scores], [score.rank for score in scores]

@@ -24,6 +24,7 @@ from cutaway.server.completion_request import Ids
 from cutaway.server.completions import EVENTS, event
 from cutaway.server.error_schema import ERRORS
 from cutaway.server.inside.asked_edits import AskedEdits, with_edits
+from cutaway.server.inside.patterns import score_through
 from cutaway.server.inside.questions import QUESTIONS
 from cutaway.server.served_model import ServedModel
 
@@ -33,6 +34,7 @@ MAX_TRACE_BYTES = 1 << 28
 FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 """A file, for the OpenAPI document."""
 Asked = Annotated[str, PathParameter(json_schema_extra={"enum": list(QUESTIONS)})]
+HeadPlace = Annotated[list[Annotated[int, Field(ge=0, le=1 << 20)]], Field(min_length=2, max_length=2)]
 LEAST = 1e-300
 """A probability below this counts as this, for it has a logarithm."""
 
@@ -68,6 +70,10 @@ class Question(Reading):
     """The token that an attribution takes apart, rather than the likeliest."""
     position: Annotated[int, Field(ge=-(1 << 20), le=1 << 20)] = -1
     """The token after which it stands."""
+    heads: Annotated[list[HeadPlace], Field(min_length=1, max_length=1 << 12)] | None = None
+    """The heads whose attention is wanted, as layer and head; null means all."""
+    overview: bool = False
+    """Leave attention at thumbnails and averages, for a page that asks for a head when somebody looks at it."""
 
 
 class Continue(Reading):
@@ -153,7 +159,7 @@ def width_of(name: str, config: GPTConfig, tokens: int) -> int:
 
 def scored(gpt: LanguageModel, body: ReadRequest) -> dict[str, Any]:
     """A text's tokens with their log-probabilities, as `written` gives those that the model writes."""
-    scores = with_edits(gpt, body.edits).score(read_ids(gpt, body), min(body.top, gpt.tokenizer.n_vocab))
+    scores = score_through(with_edits(gpt, body.edits), read_ids(gpt, body), min(body.top, gpt.tokenizer.n_vocab))
     tops = [
         [[one.token, one.piece, math.log(max(one.probability, LEAST))] for one in score.predictions] for score in scores
     ]
@@ -167,7 +173,7 @@ def scored(gpt: LanguageModel, body: ReadRequest) -> dict[str, Any]:
 def answered(gpt: LanguageModel, question: str, body: Question) -> list[dict[str, Any]]:
     """A question's views, ready for JSON."""
     ids = read_ids(gpt, body)
-    options = {"target": body.target, "position": body.position}
+    options = body.model_dump(include={"target", "position", "heads", "overview"})
     return [packed(view) for view in QUESTIONS[question](with_edits(gpt, body.edits), ids, options)]
 
 

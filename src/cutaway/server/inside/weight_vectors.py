@@ -16,13 +16,20 @@ from cutaway.inspect.weights import weight
 from cutaway.language_model import LanguageModel
 from cutaway.server.asked import service_of
 from cutaway.server.error_schema import ERRORS
+from cutaway.server.inside.routes import FILE
 from cutaway.weights.safetensors_file import write_safetensors
 
 router = APIRouter(prefix="/inside", tags=["inside"])
 
-ASKED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:\[(?P<row>\d{1,9})\]|\[:,(?P<column>\d{1,9})\])?")
-LENGTHS = re.compile(r"\|(?P<name>[A-Za-z_][\w.]*)\[:,\*\]\|")
+NAME, PLACE = "[A-Za-z_][A-Za-z0-9_.]*", "[0-9]{1,9}"
+ASKED = re.compile(rf"(?P<name>{NAME})(?:\[(?P<row>{PLACE})\]|\[:,(?P<column>{PLACE})\])?")
+LENGTHS = re.compile(rf"\|(?P<name>{NAME})\[:,\*\]\|")
+WRITTEN = rf"^({NAME}(\[(:,)?{PLACE}\])?|\|{NAME}\[:,\*\]\|)$"
+"""Both in one, for the OpenAPI document; what does not match it is told why by us."""
+EXAMPLES = ["h.0.ln_1.bias", "h.0.mlp.c_fc.weight[17]", "h.0.mlp.c_proj.weight[:,17]", "|h.0.mlp.c_proj.weight[:,*]|"]
 MAX_VECTORS = 256
+
+Written = Annotated[str, Field(max_length=80, json_schema_extra={"pattern": WRITTEN, "examples": [*EXAMPLES]})]
 
 
 class VectorsRequest(BaseModel):
@@ -36,10 +43,10 @@ class VectorsRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     model: str | None = None
-    vectors: Annotated[list[Annotated[str, Field(max_length=80)]], Field(min_length=1, max_length=MAX_VECTORS)]
+    vectors: Annotated[list[Written], Field(min_length=1, max_length=MAX_VECTORS, examples=[EXAMPLES])]
 
 
-@router.post("/weights", responses=ERRORS, response_class=Response)
+@router.post("/weights", responses=ERRORS | FILE, response_class=Response)
 async def read_weights(body: VectorsRequest, request: Request) -> Response:
     """Rows and columns of weights, as a safetensors file in which each has the name that it was asked by."""
     served = service_of(request).model(body.model)

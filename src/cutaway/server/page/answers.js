@@ -20,15 +20,28 @@ const MOST_KEPT = 12;
 /** Answers of late, for whoever goes back and forth. @type {Map<string, Promise<any>>} */
 const known = new Map();
 
-/** @param {Question} question @returns {Promise<Record<string, any>[]>} */
+/** Of attention only the overview: a head is asked for when somebody looks at it. @param {Question} question @returns {Promise<Record<string, any>[]>} */
 export function answer({ name, ...body }) {
   const asked = JSON.stringify([name, body]);
-  const before = known.get(asked) ?? ask(`/inside/views/${name}`, body).then(({ views }) => views);
+  const sent = name === "attention" ? { ...body, overview: true } : body;
+  const before = known.get(asked) ?? ask(`/inside/views/${name}`, sent).then(({ views }) => views);
   known.delete(asked);
   known.set(asked, before);
   before.catch(() => known.delete(asked));
   for (const old of [...known.keys()].slice(0, -MOST_KEPT)) known.delete(old);
   return before;
+}
+
+/**
+ * A part of a view, as it came or asked for now.
+ *
+ * @param {Question} question @param {Record<string, string>} blocks @param {string} name @returns {string | Promise<string>}
+ */
+export function blockOf({ name: _, ...body }, blocks, name) {
+  const [, ...place] = /^pattern-(\d+)-(\d+)$/.exec(name) ?? [];
+  if (name in blocks || !place.length) return blocks[name] ?? "";
+  const asked = ask("/inside/views/attention", { ...body, heads: [place.map(Number)] });
+  return asked.then(({ views }) => views[0].blocks[name]);
 }
 
 /** A place where answers are shown, one question after the other. */
@@ -80,7 +93,7 @@ export class Answers {
     const titled = views.length > 1;
     const sections = views.map(({ title }) => h("div", {}, titled ? h("h2", {}, title) : null));
     this.element.replaceChildren(...sections);
-    await Promise.all(views.map((view, at) => draw(this.view(view, signal), sections[at])));
+    await Promise.all(views.map((view, at) => draw(this.view(question, view, signal), sections[at])));
   }
 
   /** Show words instead. @param {string} words */
@@ -92,8 +105,9 @@ export class Answers {
     this.element.replaceChildren(h("p", { class: "note" }, words));
   }
 
-  /** @param {Record<string, any>} view @param {AbortSignal} gone @returns {import("./views/packed.js").View} */
-  view({ blocks, kind, title, ...facts }, gone) {
-    return { ...facts, kind, title, gone, address: this.address, block: (name) => blocks[name] ?? "" };
+  /** @param {Question} question @param {Record<string, any>} view @param {AbortSignal} gone @returns {import("./views/packed.js").View} */
+  view(question, { blocks, kind, title, ...facts }, gone) {
+    const block = (/** @type {string} */ name) => blockOf(question, blocks, name);
+    return { ...facts, kind, title, gone, address: this.address, block };
   }
 }

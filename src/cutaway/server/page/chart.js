@@ -13,8 +13,24 @@ const HEIGHT = 190;
 export const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3], [15, 4], [9, 3, 2, 3, 2, 3]];
 const FEW = 40;
 
-/** Colours that most eyes can tell apart; with more runs they come again. */
-export const RUN_COLOURS = 7;
+/** Colours that most eyes can tell apart; with more runs they come again, and then curves carry signs. */
+const RUN_COLOURS = 7;
+/** Strokes around a point, right and down in turns: none, a diamond, a cross, a tick, a double tick. */
+const SIGNS = [
+  [],
+  [[0, -4, 4, 0, 0, 4, -4, 0, 0, -4]],
+  [
+    [-3, -3, 3, 3],
+    [-3, 3, 3, -3],
+  ],
+  [[0, -4, 0, 4]],
+  [
+    [-1.5, -4, -1.5, 4],
+    [1.5, -4, 1.5, 4],
+  ],
+];
+/** Pixels between two signs of a curve. */
+const APART = 64;
 
 /**
  * @typedef {object} Curve
@@ -142,13 +158,13 @@ export class Chart {
     const y = (/** @type {number} */ value) => bottom - ((value - low) / (high - low)) * (bottom - top);
     const shapes = axes({ low, high, from, to, x, y, width, bottom, top });
     for (const { number, text, visible, raw } of curves) {
-      const line = { colour: pageColour(`--run-${number % RUN_COLOURS}`), dash: DASHES[text % DASHES.length] };
+      const line = { colour: runColour(number), dash: DASHES[text % DASHES.length] };
       const along = (/** @type {import("./series.js").Point[]} */ points) =>
         points.map(([at, value]) => /** @type {[number, number]} */ ([x(at), y(value)]));
       for (const part of inside(raw, low, high)) {
         shapes.push({ points: along(part), colour: line.colour, width: 1, faint: true });
       }
-      shapes.push({ points: along(visible), ...line, width: 1.6 });
+      shapes.push({ points: along(visible), ...line, width: 1.6 }, ...signs(along(visible), number));
       // A few measurements far apart are marked, for between them nothing was measured.
       if (visible.length <= FEW) {
         shapes.push(...along(visible).map((at) => dot(at, line.colour)));
@@ -165,19 +181,51 @@ export class Chart {
   }
 }
 
-/** What marks a curve where it is spoken of. @param {number} number @param {number} [text] */
-export function swatch(number, text = 0) {
-  return h("i", { class: `mark run-${number % RUN_COLOURS}` }, dashes(text));
+/** @param {number} number of a run */
+export function runColour(number) {
+  return pageColour(`--run-${number % RUN_COLOURS}`);
 }
 
-/** How the curves of a held-out text are drawn. @param {number} text */
-export function dashes(text) {
+/**
+ * What a later run's curve carries here and there.
+ *
+ * @param {[number, number][]} points @param {number} number of the run @param {string} [colour]
+ * @returns {import("./shapes.js").Line[]}
+ */
+function signs(points, number, colour = runColour(number)) {
+  const strokes = SIGNS[Math.floor(number / RUN_COLOURS) % SIGNS.length];
+  let next = -Infinity;
+  return points.flatMap(([x, y]) => {
+    if (!strokes.length || x < next) return [];
+    next = x + APART;
+    return strokes.map((stroke) => ({ points: around(x, y, stroke), colour, width: 1.6 }));
+  });
+}
+
+/** A stroke where it belongs. @param {number} x @param {number} y @param {number[]} stroke @returns {[number, number][]} */
+function around(x, y, stroke) {
+  return Array.from({ length: stroke.length / 2 }, (_, at) => [x + stroke[2 * at], y + stroke[2 * at + 1]]);
+}
+
+/** What marks a curve where it is spoken of. @param {number} number @param {number} [text] */
+export function swatch(number, text = 0) {
+  return h("i", { class: `mark run-${number % RUN_COLOURS}` }, dashes(text, number));
+}
+
+/** How the curves of a held-out text are drawn, those of a run if its number is given. @param {number} text @param {number} [number] */
+export function dashes(text, number = 0) {
+  return drawn(sample(number, text, "currentColor"), 24, 10);
+}
+
+/** A short piece of a curve. @param {number} number of the run @param {number} text @param {string} [colour] @returns {import("./shapes.js").Line[]} */
+export function sample(number, text, colour = runColour(number)) {
   /** @type {[number, number][]} */
   const points = [
-    [0, 4],
-    [24, 4],
+    [0, 5],
+    [24, 5],
   ];
-  return drawn([{ points, colour: "currentColor", width: 2.5, dash: DASHES[text % DASHES.length] }], 24, 8);
+  const line = { points, colour, width: 2.5, dash: DASHES[text % DASHES.length] };
+  return [line, ...signs([[12, 5]], number, colour)];
 }
 
 /** @param {[number, number]} at @param {string} colour @returns {import("./shapes.js").Shape} */

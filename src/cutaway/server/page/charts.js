@@ -8,7 +8,7 @@ import { figure } from "./views/numbers.js";
 import { pictureActions } from "./views/picture.js";
 import { showTable } from "./views/table.js";
 import { readout, takeAway } from "./views/toolbar.js";
-import { Chart, DASHES, dashes, RUN_COLOURS } from "./chart.js";
+import { Chart, DASHES, dashes, runColour, sample } from "./chart.js";
 import { paint } from "./shapes.js";
 import { placeOf, seriesOf } from "./series.js";
 
@@ -167,14 +167,16 @@ export class Charts {
 
 /** @param {import("./run.js").Run[]} runs @returns {import("./shapes.js").Shape[]} */
 function runNames(runs) {
-  return runs.map(({ name, number }, at) => ({
-    x: 0,
-    y: 14 + SAVED.names * at,
-    text: `― ${name}`,
-    colour: pageColour(`--run-${number % RUN_COLOURS}`),
-    size: 13,
-    bold: true,
-  }));
+  return runs.flatMap(({ name, number }, at) => {
+    const y = SAVED.names * at;
+    const line = sample(number, 0).map((shape) => moved(shape, y + 4));
+    return [...line, { x: 32, y: y + 14, text: name, colour: runColour(number), size: 13, bold: true }];
+  });
+}
+
+/** @param {import("./shapes.js").Line} line @param {number} down @returns {import("./shapes.js").Line} */
+function moved(line, down) {
+  return { ...line, points: line.points.map(([x, y]) => [x, y + down]) };
 }
 
 /** @param {string[]} texts @returns {import("./shapes.js").Shape[]} */

@@ -2,7 +2,7 @@
 // A text as it came to be: at each step the attention of its newest token, and what was expected next.
 
 import { bytesOf, jsonOf, levelsOf } from "./views/packed.js";
-import { answer } from "./answers.js";
+import { answer, blockOf } from "./answers.js";
 import { ask } from "./server.js";
 
 /** @typedef {import("./views/thumbnails.js").Head} Head */
@@ -10,6 +10,8 @@ import { ask } from "./server.js";
 
 /** Tokens expected next that are shown. */
 export const LISTED = 8;
+/** A text as it has been read. @typedef {{tokens: Token[], next: import("./branches.js").Alternative[]}} Read */
+
 /** Heads that are kept unpacked; one of a long text takes half a megabyte. */
 const MOST_KEPT = 16;
 
@@ -34,19 +36,19 @@ export class Pattern {
 
 export class Generation {
   /**
-   * Everything that is needed for all steps, asked for once.
+   * Everything that is needed for all steps, asked for once; a head's pattern when somebody looks at it.
    *
-   * @param {import("./answers.js").Question} question
+   * @param {import("./answers.js").Question} question @param {Read | null} known what was expected after each token, if somebody knows
    */
-  static async of(question) {
+  static async of(question, known) {
     const { model, prompt, edits } = question;
     const [[{ blocks, ...facts }], read] = await Promise.all([
       answer({ ...question, name: "attention" }),
-      ask("/inside/read", { model, prompt, edits, top: LISTED }),
+      known ?? ask("/inside/read", { model, prompt, edits, top: LISTED }),
     ]);
     const nowhere = { keep: () => {}, kept: () => new URLSearchParams() };
     const { kind, title } = facts;
-    const block = (/** @type {string} */ name) => blocks[name] ?? "";
+    const block = (/** @type {string} */ name) => blockOf(question, blocks, name);
     /** @type {import("./views/packed.js").View} */
     const view = { ...facts, kind, title, address: nowhere, block };
     const [heads, thumbnails] = await Promise.all([jsonOf(view, "heads"), bytesOf(view, "thumbnails")]);
@@ -54,15 +56,14 @@ export class Generation {
   }
 
   /**
-   * @param {import("./views/packed.js").View} view @param {Head[]} heads @param {Uint8Array} thumbnails
-   * @param {{tokens: Token[], next: import("./branches.js").Alternative[]}} read
+   * @param {import("./views/packed.js").View} view @param {Head[]} heads @param {Uint8Array} thumbnails @param {Read} read
    */
   constructor(view, heads, thumbnails, { tokens, next }) {
     this.view = view;
     this.heads = heads;
     this.thumbnails = thumbnails;
-    this.tokens = tokens;
-    this.next = next;
+    this.tokens = tokens.map((token) => ({ ...token, top: token.top.slice(0, LISTED) }));
+    this.next = next.slice(0, LISTED);
     /** @type {Map<Head, Promise<Pattern>>} */
     this.patterns = new Map();
   }
@@ -79,6 +80,7 @@ export class Generation {
       this.patterns.get(head) ?? levelsOf(this.view, name, bits).then((all) => new Pattern(all, 2 ** bits - 1));
     this.patterns.delete(head);
     this.patterns.set(head, found);
+    found.catch(() => this.patterns.delete(head));
     for (const old of [...this.patterns.keys()].slice(0, -MOST_KEPT)) this.patterns.delete(old);
     return found;
   }

@@ -22,6 +22,8 @@ import { norm, softmax } from "./trace_file.js";
  * @property {string[]} pieces up to the token that is followed
  * @property {number[]} ids
  * @property {import("./branches.js").Alternative[]} next what is expected after it
+ * @property {Record<string, string>} place what the address remembers, as it is at any moment
+ * @property {(facts: Record<string, string | null>) => void} keep what it is to remember
  */
 /**
  * A place that one can look at.

@@ -16,7 +16,9 @@ import { norm } from "./trace_file.js";
 /** @typedef {import("./levels.js").Scope} Scope */
 /** @typedef {import("./reading.js").Reading} Reading */
 
+/** @type {Record<string, string>} */
 const ORDERS = { adds: "how much each adds", active: "how active each is" };
+const USUAL = "adds";
 /** Tokens whose logits are looked at. */
 const ANSWERS = 8;
 
@@ -39,11 +41,17 @@ export function mlp(scope, layer) {
       const adds = after.map((value, each) => Math.abs(value) * reading.weight(lengths)[each]);
       const list = h("div", {});
       const show = (/** @type {string} */ order) => list.replaceChildren(units(before, after, adds, order, open));
-      show("adds");
+      const by = choice("Units by", ORDERS, (order) => {
+        scope.keep({ units: order === USUAL ? null : order });
+        show(order);
+      });
+      const order = scope.place.units in ORDERS ? scope.place.units : USUAL;
+      /** @type {HTMLSelectElement} */ (by.querySelector("select")).value = order;
+      show(order);
       return [
         `The MLP works on this token alone. Each of its ${size.toLocaleString("en")} units multiplies the token by weights of its own and sums up; the GELU lets what is above zero pass and nearly nothing of the rest; then each unit adds its own list of numbers to the stream, as strongly as it is active.`,
         box("What comes in, after LayerNorm", strip(input, "what comes in")),
-        choice("Units by", ORDERS, show),
+        by,
         list,
         door(
           "out",

@@ -11,6 +11,7 @@ import { shown } from "./alternatives.js";
 import { Answers } from "./answers.js";
 import { Generation } from "./generation.js";
 import { Playback } from "./playback.js";
+import { fault } from "./server.js";
 import { StepBars } from "./step_bars.js";
 import { takeStepAway } from "./step_file.js";
 import { LargeHead, SmallHeads } from "./unfolding.js";
@@ -35,6 +36,8 @@ export class Player extends Answers {
     this.kept = undefined;
     /** @type {import("./generation.js").Pattern | undefined} */
     this.pattern = undefined;
+    /** When what was asked for last is there. @type {Promise<void> | undefined} */
+    this.looking = undefined;
     this.element.classList.add("player");
     this.playback = new Playback(
       (step) => this.step(step),
@@ -58,7 +61,7 @@ export class Player extends Answers {
 
   /** @override @param {import("./answers.js").Question} question @param {AbortSignal} signal */
   async fill(question, signal) {
-    const generation = await Generation.of(question);
+    const generation = await Generation.of(question, this.known(question));
     const { layer, head } = Object.fromEntries(this.address.kept());
     const kept = generation.heads.find((each) => each.layer === Number(layer) && each.head === Number(head));
     const first = layer && head && kept ? kept : generation.liveliest;
@@ -72,6 +75,13 @@ export class Player extends Answers {
     const prompt = Math.min(this.session.tree?.promptLength ?? 1, generation.length) - 1;
     const wanted = this.session.place.step;
     this.playback.begin(generation.length, wanted === undefined ? prompt : Number(wanted) || 0, prompt);
+  }
+
+  /** What was expected after each token, if it is the text that was written here by the network as it is. @param {import("./answers.js").Question} question */
+  known({ prompt, edits }) {
+    const { tree } = this.session;
+    if (!tree || edits.length || !tree.current.next.length || tree.current.unread) return null;
+    return String(tree.ids) === String(prompt) ? { tokens: tree.path, next: tree.current.next } : null;
   }
 
   /** What belongs to one text. @param {Generation} generation */
@@ -103,11 +113,21 @@ export class Player extends Answers {
       place.replaceChildren(element);
   }
 
-  /** Show a head as long as one points at it. @param {Head} head */
+  /** Show a head as long as one points at it; whoever passes over many has only the last one asked for. @param {Head} head */
   async look(head) {
     this.head = head;
-    const pattern = await this.generation?.pattern(head);
-    if (pattern && head === this.head) this.see(head, pattern);
+    await this.looking;
+    if (head === this.head) await (this.looking = this.fetch(head));
+  }
+
+  /** @param {Head} head */
+  async fetch(head) {
+    try {
+      const pattern = await this.generation?.pattern(head);
+      if (pattern && head === this.head) this.see(head, pattern);
+    } catch (error) {
+      if (head === this.head) this.said.textContent = fault(error);
+    }
   }
 
   /** @param {Head} head */

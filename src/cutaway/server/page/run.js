@@ -44,13 +44,13 @@ export class Run {
   /** What the server says of it now. @param {Card} card */
   take(card) {
     this.card = card;
-    this.heard = performance.now();
+    this.heard = Date.now(); // goes on while a laptop sleeps
   }
 
   /** Seconds since it last wrote into its log. */
   get age() {
     const { age_s } = this.card ?? {};
-    return age_s == null ? null : age_s + (performance.now() - (this.heard ?? 0)) / 1000;
+    return age_s == null ? null : age_s + (Date.now() - (this.heard ?? 0)) / 1000;
   }
 
   /** The path of what belongs to it. @param {string} rest */

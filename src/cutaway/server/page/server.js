@@ -3,6 +3,8 @@
 
 import { askKey, key } from "./key.js";
 
+const UNCHANGED = 304;
+
 /** A refusal, in the server's own words. */
 export class Refusal extends Error {
   /** @param {number} status @param {string} message */
@@ -19,6 +21,24 @@ export class Refusal extends Error {
  */
 export async function ask(path, body = null, signal) {
   return (await call(path, body, signal)).json();
+}
+
+/** A question that is asked again and again, of which only what is new is sent. */
+export class News {
+  /** @param {string} path */
+  constructor(path) {
+    this.path = path;
+    /** What the server calls its last answer. */
+    this.sign = "";
+  }
+
+  /** The answer; null when it is what it was. @returns {Promise<any>} */
+  async ask() {
+    const response = await call(this.path, null, undefined, this.sign ? { "If-None-Match": this.sign } : {});
+    if (response.status === UNCHANGED) return null;
+    this.sign = response.headers.get("ETag") ?? "";
+    return response.json();
+  }
 }
 
 /** The answer to a question, as bytes. @param {string} path @param {object} body */
@@ -48,15 +68,17 @@ export async function* follow(path, body, signal) {
   throw new Refusal(0, "the server stopped in the middle of its answer");
 }
 
-/** @param {string} path @param {object | null} body @param {AbortSignal} [signal] @returns {Promise<Response>} */
-async function call(path, body, signal) {
-  const headers = { "Content-Type": "application/json", ...(key() ? { Authorization: `Bearer ${key()}` } : {}) };
+/** @param {string} path @param {object | null} body @param {AbortSignal} [signal] @param {Record<string, string>} [more] headers @returns {Promise<Response>} */
+async function call(path, body, signal, more = {}) {
+  /** @type {Record<string, string>} */
+  const authorization = key() ? { Authorization: `Bearer ${key()}` } : {};
+  const headers = { "Content-Type": "application/json", ...authorization, ...more };
   const how = body ? { method: "POST", body: JSON.stringify(body) } : {};
   const response = await fetch(path, { ...how, headers, signal });
-  if (response.ok) return response;
+  if (response.ok || response.status === UNCHANGED) return response;
   if (response.status === 401) {
     await askKey();
-    return call(path, body, signal);
+    return call(path, body, signal, more);
   }
   const said = await response.json().catch(() => null);
   throw new Refusal(response.status, said?.error?.message ?? `the server answered ${response.status}`);

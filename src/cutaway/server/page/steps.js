@@ -50,6 +50,18 @@ async function seen(stage, question) {
   await stage.see.show();
 }
 
+/**
+ * The network with no other change than this, in a view.
+ *
+ * @param {Stage} stage @param {string} view @param {(changes: import("./changes.js").Changes) => void} change
+ */
+function changed({ session, open }, view, change) {
+  session.changes.clear();
+  change(session.changes);
+  open(view);
+  session.tell("changes");
+}
+
 /** @type {Step[]} */
 export const STEPS = [
   {
@@ -134,10 +146,7 @@ export const STEPS = [
     about: ".change .frame",
     act: async (stage) => {
       await written(stage);
-      stage.session.changes.clear();
-      stage.session.changes.scale(0, null, 0);
-      stage.open("change");
-      stage.session.tell("changes");
+      changed(stage, "change", (changes) => changes.scale(0, null, 0));
     },
   },
   {
@@ -145,10 +154,6 @@ export const STEPS = [
     words:
       "All is as it was. Write your own beginning, see inside, change something, compare two prompts. The address of the page leads back to what you see, and every picture can be saved.",
     about: ".write .toolbar",
-    act: (stage) => {
-      stage.session.changes.clear();
-      stage.session.tell("changes");
-      stage.open("write");
-    },
+    act: (stage) => changed(stage, "write", () => {}),
   },
 ];

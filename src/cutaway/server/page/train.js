@@ -2,7 +2,7 @@
 // Train: runs in folders of the server's machine while they go on: their curves, what they write, what they see.
 
 import { choice, h } from "./views/elements.js";
-import { ask, fault } from "./server.js";
+import { fault, News } from "./server.js";
 import { Charts } from "./charts.js";
 import { Checkpoint } from "./checkpoint.js";
 import { Run } from "./run.js";
@@ -19,6 +19,7 @@ export class Train {
     this.session = session;
     /** @type {Run[]} */
     this.runs = [];
+    this.news = new News("/inside/runs");
     this.list = new RunList(() => this.choose());
     this.charts = new Charts(session);
     this.samples = new RunSamples(session);
@@ -60,14 +61,12 @@ export class Train {
   /** Ask for news; false when there never will be any. */
   async renew() {
     try {
-      const { runs } = await ask("/inside/runs");
-      if (!runs.length) {
+      const news = await this.news.ask();
+      if (news && !news.runs.length) {
         this.explain();
         return false;
       }
-      // A server that was started again may show others.
-      if (namesOf(runs) !== namesOf(this.runs)) this.begin(runs);
-      for (const card of runs) this.runs.find(({ name }) => name === card.name)?.take(card);
+      if (news) this.take(news.runs);
       const grown = await Promise.all(this.runs.map((run) => run.readLog()));
       await this.chosen.readSamples();
       this.fault.textContent = "";
@@ -77,6 +76,13 @@ export class Train {
     }
     this.element.dataset.ready = "true";
     return true;
+  }
+
+  /** @param {import("./run.js").Card[]} cards */
+  take(cards) {
+    // A server that was started again may show others.
+    if (namesOf(cards) !== namesOf(this.runs)) this.begin(cards);
+    for (const card of cards) this.runs.find(({ name }) => name === card.name)?.take(card);
   }
 
   /** @param {import("./run.js").Card[]} cards */

@@ -107,7 +107,9 @@ export class Zoom {
     if (changes.count) await reading.fetch({ points: [], next: true });
     const next = reading.after?.[token] ?? tree?.expected(token + 1) ?? [];
     const path = (tree?.path ?? []).slice(0, token + 1);
-    return { config: shape.config, pieces: path.map(({ piece }) => piece), ids: path.map((each) => each.token), next };
+    const [pieces, ids] = [path.map(({ piece }) => piece), path.map((each) => each.token)];
+    const { place } = this.session;
+    return { config: shape.config, pieces, ids, next, place, keep: (facts) => this.session.keep(facts) };
   }
 
   draw() {

@@ -1,11 +1,15 @@
 """`/inside/runs/…`: training runs while they go on."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse, Response
 
 from cutaway.errors import did_you_mean
 from cutaway.language_model import LanguageModel
@@ -14,7 +18,7 @@ from cutaway.server.asked import service_of
 from cutaway.server.completion_request import Ids
 from cutaway.server.error_schema import ERRORS
 from cutaway.server.inside.questions import QUESTIONS
-from cutaway.server.inside.routes import Question, ReadRequest, answered, scored
+from cutaway.server.inside.routes import Asked, Question, ReadRequest, answered, scored
 from cutaway.server.runs.watched_run import WatchedRun
 from cutaway.train.sample import write_sample
 
@@ -23,6 +27,9 @@ router = APIRouter(prefix="/inside/runs", tags=["inside"])
 MAX_SAMPLE_TOKENS = 512
 """Written at once: whoever asks for another look waits for it."""
 
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has happened since."}}
+"""For the OpenAPI document."""
+Known = Annotated[str, Header(description="The ETag of the last answer.")]
 Since = Annotated[str, Query(max_length=40, description="A cursor that came with lines; without one, all are new.")]
 
 
@@ -53,10 +60,23 @@ class AskedSample(BaseModel):
     prompt: Annotated[str, Field(max_length=20_000)] | None = None
 
 
-@router.get("", responses=ERRORS)
-def cards(request: Request) -> dict[str, Any]:
-    """The runs that are shown: how far each has come, when it was last heard of, and whether its folder can be read."""
-    return {"runs": service_of(request).runs.cards()}
+class Cards(BaseModel):
+    """Where the runs stand."""
+
+    runs: list[dict[str, Any]]
+
+
+@router.get("", responses=ERRORS | UNCHANGED, response_model=Cards)
+def cards(request: Request, if_none_match: Known = "") -> Response:
+    """The runs that are shown: how far each has come, when it was last heard of, and whether its folder can be read.
+
+    Whoever asks again and again shows the last answer's ETag, and is told when there is nothing new.
+    """
+    found = service_of(request).runs.cards()
+    headers = {"ETag": sign(found), "Cache-Control": "no-cache"}
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return JSONResponse({"runs": found}, headers=headers)
 
 
 @router.get("/{name}/log", responses=ERRORS)
@@ -91,7 +111,7 @@ async def read(name: str, body: AskedText, request: Request) -> dict[str, Any]:
 
 
 @router.post("/{name}/views/{question}", responses=ERRORS)
-async def views(name: str, question: str, body: AskedQuestion, request: Request) -> dict[str, Any]:
+async def views(name: str, question: Asked, body: AskedQuestion, request: Request) -> dict[str, Any]:
     """The answer to a question, as `/inside/views` has it, by the newest checkpoint, whose step is told too."""
     if question not in QUESTIONS:
         raise ApiError(404, f"there is no question {question!r}; {did_you_mean(question, QUESTIONS)}", code="not_found")
@@ -99,6 +119,12 @@ async def views(name: str, question: str, body: AskedQuestion, request: Request)
     return await service_of(request).runs.ask(
         name, lambda gpt, run, checkpoint: {"views": answered(gpt, question, asked)}
     )
+
+
+def sign(cards: Sequence[dict[str, Any]]) -> str:
+    """An ETag of where runs stand, weak, for that all of them have become older is no news."""
+    facts = [{name: value for name, value in card.items() if name != "age_s"} for card in cards]
+    return f'W/"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"'
 
 
 def written(gpt: LanguageModel, run: WatchedRun, checkpoint: Path, prompt: str | None) -> str:
