@@ -15,7 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,39 +43,70 @@ model = Llama({file!r}, n_ctx=1024, verbose=False)
 print(model("Once upon a time", max_tokens=1, temperature=0)["choices"][0]["text"])
 """
 
+# A process begins with the peak of the one that it was forked from, and this one has made checkpoints.
+PEAK = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
 COLUMNS = ("cutaway", "on PyTorch", "transformers", "llama.cpp")
 
 
-def commands(folder: Path, int8: Path, environments: Path | None) -> dict[str, dict[str, Callable[[], int]]]:
+@dataclass(frozen=True)
+class Task:
+    """One command, with the native kernels or as if there were none."""
+
+    command: list[str]
+    kernels: bool = True
+
+    def __call__(self) -> None:
+        """Run it to its end."""
+        subprocess.run(self.command, env=self._variables(), check=True, capture_output=True)
+
+    def peak_bytes(self) -> int:
+        """Run it to its end: its peak memory."""
+        watched = [sys.executable, "-c", PEAK, *self.command]
+        printed = subprocess.run(watched, env=self._variables(), check=True, capture_output=True, text=True).stdout
+        return int(printed) * (1 if sys.platform == "darwin" else 1024)
+
+    def _variables(self) -> dict[str, str]:
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return variables if self.kernels else {**variables, LIBRARY_VARIABLE: os.devnull}
+
+
+def commands(folder: Path, int8: Path, environments: Path | None) -> dict[str, dict[str, Task]]:
     """What is timed: our command line, where it generates also without the kernels, and others doing the same."""
     ours = [sys.executable, "-m", "cutaway"]
     peer = [sys.executable, "-c"]
     first_token = [*ours, "generate", "Once upon a time", "--temperature", "0", "--max-tokens", "1"]
     first_of_124m = [*first_token, "--model", str(folder)]
     return {
-        "cutaway --help": {"cutaway": task([*ours, "--help"])},
+        "cutaway --help": {"cutaway": Task([*ours, "--help"])},
         "cutaway tokenize": {
-            "cutaway": task([*ours, "tokenize", "Hello World"]),
-            "transformers": task([*peer, PEER_TOKENIZE.format(folder=str(folder))]),
+            "cutaway": Task([*ours, "tokenize", "Hello World"]),
+            "transformers": Task([*peer, PEER_TOKENIZE.format(folder=str(folder))]),
         },
         "cutaway generate, bundled model": {
-            "cutaway": task(first_token),
-            "on PyTorch": task(first_token, kernels=False),
+            "cutaway": Task(first_token),
+            "on PyTorch": Task(first_token, kernels=False),
         },
         "cutaway generate, 124M": {
-            "cutaway": task(first_of_124m),
-            "on PyTorch": task(first_of_124m, kernels=False),
-            "transformers": task([*peer, PEER_GENERATE.format(folder=str(folder))]),
+            "cutaway": Task(first_of_124m),
+            "on PyTorch": Task(first_of_124m, kernels=False),
+            "transformers": Task([*peer, PEER_GENERATE.format(folder=str(folder))]),
             **llama(folder, "F32", environments),
         },
         "cutaway generate, 124M int8": {
-            "cutaway": task([*first_token, "--model", str(int8)]),
+            "cutaway": Task([*first_token, "--model", str(int8)]),
             **llama(folder, "Q8_0", environments),
         },
     }
 
 
-def llama(folder: Path, dtype: str, environments: Path | None) -> dict[str, Callable[[], int]]:
+def llama(folder: Path, dtype: str, environments: Path | None) -> dict[str, Task]:
     """llama.cpp over the same checkpoint in its own format, where it is at hand."""
     if environments is None:
         return {}
@@ -84,34 +115,17 @@ def llama(folder: Path, dtype: str, environments: Path | None) -> dict[str, Call
     file = folder / f"{dtype}.gguf"
     save_gguf(load_model(folder), file, load_tokenizer(folder), dtype=dtype)
     python = str(python_of("llama", environments.resolve()))
-    return {"llama.cpp": task([python, "-c", PEER_LLAMA.format(file=str(file))])}
+    return {"llama.cpp": Task([python, "-c", PEER_LLAMA.format(file=str(file))])}
 
 
-def task(command: list[str], *, kernels: bool = True) -> Callable[[], int]:
-    """Run one command to its end, with the native kernels or as if there were none: its peak memory in bytes."""
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    if not kernels:
-        variables[LIBRARY_VARIABLE] = os.devnull
-
-    def run() -> int:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
-        return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-    return run
-
-
-def measure(name: str, contestants: dict[str, Callable[[], int]], rounds: int) -> dict[str, Any]:
+def measure(name: str, contestants: dict[str, Task], rounds: int) -> dict[str, Any]:
     """One command: medians of seconds, their ratios to ours, and the peak memory."""
     seconds = interleaved(contestants, rounds)
     return {
         "command": name,
         "seconds": {who: statistics.median(times) for who, times in seconds.items()},
         "ratios": {who: median_ratio(times, seconds["cutaway"]) for who, times in seconds.items() if who != "cutaway"},
-        "peak_bytes": {who: run() for who, run in contestants.items()},
+        "peak_bytes": {who: run.peak_bytes() for who, run in contestants.items()},
     }
 
 

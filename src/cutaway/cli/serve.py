@@ -64,7 +64,7 @@ class Limits:
     """Samples that are written at the same time."""
     max_waiting: Count = 1024
     """Samples that wait; one more is told to come again."""
-    step_tokens: Count = 256
+    step_tokens: Count = 128
     """Tokens read in one step: more is faster for long prompts, fewer is smoother for everybody else."""
     time_limit: float = 600.0
     """Seconds that a request may take."""

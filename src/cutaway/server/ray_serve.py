@@ -41,7 +41,7 @@ class Replicas:
     dtype: str = "float32"
     max_running: int = 16
     max_waiting: int = 1024
-    step_tokens: int = 256
+    step_tokens: int = 128
 
     def __post_init__(self) -> None:
         for name in ("replicas", "cpus"):

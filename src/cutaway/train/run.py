@@ -24,6 +24,7 @@ from cutaway.train.config import TrainConfig
 from cutaway.train.device import autocast, peak_flops, peak_memory_bytes
 from cutaway.train.evaluate import Evaluation, evaluate, token_bytes
 from cutaway.train.gradients import Part, set_gradients
+from cutaway.train.heap import keep_freed_memory
 from cutaway.train.layout import laid_out
 from cutaway.train.lora import read_adapter, write_adapter
 from cutaway.train.loss_scale import LossScale
@@ -52,6 +53,8 @@ class Run:
         self.clock = clock = processes.clock(clock)
         with processes.one_fate():
             self.device = processes.device(config.device)
+            if self.device.type == "cpu":
+                keep_freed_memory()
             self.peak_flops = peak_flops(self.device, config.precision)
             self.tokenizer = read_tokenizer(config.tokenizer, config.model.vocab_size)
             sources = open_sources(config, self.tokenizer)
