@@ -127,6 +127,14 @@ def test_a_damaged_file_is_refused_by_name(content, message, written):
     assert message in str(caught.value)
 
 
+def test_a_file_that_is_deleted_while_it_is_read_is_refused(written):
+    path = written(save(TENSORS))
+    file = SafetensorsFile(path)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"w\.safetensors cannot be mapped any more .*load it again"):
+        file.tensor(next(iter(TENSORS)), None, CPU)
+
+
 def test_a_file_that_shrinks_while_it_is_read_is_refused(written):
     path = written(save(TENSORS))
     file = SafetensorsFile(path)

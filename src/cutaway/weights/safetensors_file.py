@@ -39,7 +39,10 @@ class SafetensorsFile(SafetensorsHeader):
     @cached_property
     def _mapped(self) -> Tensor:
         # Not shared: whoever changes a weight gets a page of his own, and the file stays as it is.
-        return torch.from_file(str(self.path), shared=False, size=self.file_bytes, dtype=torch.uint8)
+        try:
+            return torch.from_file(str(self.path), shared=False, size=self.file_bytes, dtype=torch.uint8)
+        except RuntimeError as error:  # PyTorch's way to say what Python says with OSError
+            raise CheckpointError(f"{self.path} cannot be mapped any more ({error}); load it again") from None
 
     def _read(self, name: str, entry: Entry) -> Tensor:
         data = torch.empty(entry.end - entry.begin, dtype=torch.uint8)
