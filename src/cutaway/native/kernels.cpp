@@ -46,11 +46,17 @@ static void multiply_inputs(Operands from, int rows, float (*sums)[kBlock]) {
     }
 }
 
+// Room for the sums of a block. On the stack 128 KiB would be all that a thread has where the C library is musl.
+static float (*room_for_sums())[kBlock] {
+    alignas(64) static thread_local float sums[kMaxRows][kBlock];
+    return sums;
+}
+
 // Calls finish(row, 64 outputs of it) for every row.
 template <class F, class Finish>
 static void multiply_block(const Block& block, const Rows& in, int rows, Finish finish) {
     const Matrix& matrix = block.matrix;
-    alignas(64) float sums[kMaxRows][kBlock];
+    float (*sums)[kBlock] = room_for_sums();
     const float* bias = matrix.bias + block.index * kBlock;
     for (int row = 0; row < rows; row++) {
         for (int i = 0; i < kBlock; i++) sums[row][i] = bias[i];

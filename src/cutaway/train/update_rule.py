@@ -1,5 +1,6 @@
 """What an optimizer is: groups of weights, and what is remembered of each from step to step."""
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ Each = Callable[[Callable[[Any], None], Iterable[Any]], Iterable[None]]
 """`map`, or the `map` of workers that update several weights at once."""
 
 
-class UpdateRule:
+class UpdateRule(ABC):
     """Weights in groups, each with a learning rate and whatever else its rule goes by.
 
     What `torch.optim.Optimizer` is to a training loop. But that one loads `torch.compile`, only to mark methods as not
@@ -28,9 +29,9 @@ class UpdateRule:
             self.update(group, [weight for weight in group["params"] if weight.grad is not None])
         self.forget_gradients()
 
+    @abstractmethod
     def update(self, group: Group, weights: list[Tensor]) -> None:
         """Update these weights of a group, all of which have gradients."""
-        raise NotImplementedError
 
     def forget_gradients(self) -> None:
         """Leave the weights as they are."""
