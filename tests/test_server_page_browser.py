@@ -23,8 +23,8 @@ pytestmark = needs_chromium
 SEE = ["text", "attention", "lens", "attribution", "tokens", "positions"]
 
 
-def compared(page):
-    page.wait_for_selector(".beside[data-ready]")
+def compared(page, *, changes=0):
+    page.wait_for_selector(f".beside[data-ready='{changes}']")
 
 
 def test_it_writes_what_the_model_writes(visit):
@@ -174,8 +174,7 @@ def test_a_switch_changes_the_text_and_the_pictures(visit):
     page.locator(".switches button[tabindex='0']").focus()
     for key in ("End", "Enter"):
         page.keyboard.press(key)
-    page.wait_for_selector(".beside:not([data-ready])")
-    compared(page)
+    compared(page, changes=1)
     assert tokens(page, sides[0]) == tokens(page, ".write")
     assert tokens(page, sides[1]) != tokens(page, sides[0])
     assert page.locator(f"{sides[1]} .differs").count() > 0
@@ -203,8 +202,7 @@ def test_patches_and_pushes_are_added_and_taken_back(visit):
         "push the stream into layer 2 toward “ the sea”, × 1 Remove",
         "the stream into layer 2 as when reading “The old king”, at 1 Remove",
     ]
-    page.wait_for_selector(".beside:not([data-ready])")
-    compared(page)
+    compared(page, changes=2)
     assert page.locator(".differs").count() > 0
     page.click(".changes button >> nth=0")
     page.click("button:text-is('Undo all')")
@@ -222,11 +220,10 @@ def test_a_link_leads_back(visit):
     open_view(page, "change")
     compared(page)
     page.click("[aria-label^='Layer 1, head 2']")
-    page.wait_for_selector(".beside:not([data-ready])")
-    compared(page)
+    compared(page, changes=1)
     changed = tokens(page, "[aria-label='With your changes']")
     again = visit(f"#{page.url.partition('#')[2]}")
-    compared(again)
+    compared(again, changes=1)
     assert tokens(again, "[aria-label='With your changes']") == changed
     assert again.locator("[aria-label='Layer 1, head 2: off']").is_visible()
     open_view(again, "write")

@@ -160,8 +160,7 @@ def test_change_gives_both_texts_and_marks_what_differs(page, tmp_path):
     page.click("[aria-controls=view-change]")
     page.wait_for_selector(".beside[data-ready]")
     page.locator(".switches button").last.click()
-    page.wait_for_selector(".beside:not([data-ready])")
-    page.wait_for_selector(".beside[data-ready]")
+    page.wait_for_selector(".beside[data-ready='1']")
     words, rows, _ = taken(page, ".beside", tmp_path)
     assert words[1] == "the MLP of layer 3 off"
     assert words[2] == page.locator(".beside .total").inner_text()

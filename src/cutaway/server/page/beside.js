@@ -99,7 +99,7 @@ export class Beside {
     this.running = new AbortController();
   }
 
-  /** Have both written, unless they are there. @param {Token[]} prompt */
+  /** Have both written, unless they are there; the element then says with how many changes. @param {Token[]} prompt */
   async run(prompt) {
     const { session } = this;
     const body = session.asked(prompt.map(({ token }) => token));
@@ -119,7 +119,7 @@ export class Beside {
       if (signal.aborted) return;
       this.compare();
       session.changedText = this.columns[1].tokens;
-      this.element.dataset.ready = "true";
+      this.element.dataset.ready = String(edits.length);
     } catch (error) {
       if (signal.aborted) return;
       this.asked = "";
