@@ -20,6 +20,9 @@ USUAL_PLACES = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
 ]
+PATIENCE_MS = 60_000
+"""How long anything is waited for: long enough for a busy machine, and nothing where all goes well."""
+sync_api.expect.set_options(timeout=PATIENCE_MS)
 LIVE = r"http://127\.0\.0\.1:\d+/|blob:"
 """What a live page may ask for: its own server, and pictures of its own on their way into files."""
 SHORT = "#max_tokens=12&prompt=Once+upon+a+time"
@@ -62,7 +65,7 @@ def visiting(browser, allowed=LIVE):
         context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion=motion)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: requests.append(request))
@@ -114,9 +117,14 @@ def tokens(page, within=".paper"):
     )
 
 
+def link(page):
+    """What leads back to what the page shows now; `page.url` hears of a change only some time after it."""
+    return page.evaluate("location.hash")
+
+
 def written_ids(page):
     """The token ids in the page's address."""
-    query = dict(parse_qsl(page.url.partition("#")[2]))
+    query = dict(parse_qsl(link(page)[1:]))
     return [int(number, 36) for number in query["text"].split(".")[1:]]
 
 

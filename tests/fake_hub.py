@@ -6,6 +6,9 @@ import json
 import threading
 import urllib.parse
 from pathlib import Path
+from unittest.mock import patch
+
+from cutaway.weights import hub
 
 
 class FakeHub:
@@ -16,12 +19,12 @@ class FakeHub:
     def __init__(self, folder: Path, status: int = 200, kind: str = "models") -> None:
         self.folder, self.status, self.requests = folder, status, []
         self.api, self.files = f"/api/{kind}/owner/name", "/owner/name" if kind == "models" else f"/{kind}/owner/name"
-        hub = self
+        fake = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                hub.requests.append(self.path)
-                self.reply(*hub.answer(self.path.split("?")[0]))
+                fake.requests.append(self.path)
+                self.reply(*fake.answer(self.path.split("?")[0]))
 
             do_HEAD = do_GET
 
@@ -37,6 +40,8 @@ class FakeHub:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # It always answers, but on a busy machine not always at once.
+        self.patience = patch.object(hub, "PATIENCE_S", 60)
         self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
@@ -70,8 +75,10 @@ class FakeHub:
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.patience.start()
         return self
 
     def __exit__(self, *_):
+        self.patience.stop()
         self.server.shutdown()
         self.server.server_close()

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+import time
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import httpx
@@ -27,6 +29,10 @@ def tiny_language_model(name: str = NAME) -> LanguageModel:
     return LanguageModel(tiny_model(seed=3, eot=EOT, dtype=torch.float32), TOKENIZER, name)
 
 
+PATIENCE_S = 60
+"""How long anything is waited for: long enough for a busy machine, and nothing where all goes well."""
+
+
 class Gate:
     """A runner that waits before it reads, as long as the gate is shut."""
 
@@ -36,7 +42,7 @@ class Gate:
         self.open.set()
 
     def read(self, slots, tokens, answers):
-        assert self.open.wait(20), "the test forgot to open the gate"
+        assert self.open.wait(PATIENCE_S), "the test forgot to open the gate"
         return self._runner.read(slots, tokens, answers)
 
     def copy(self, source, target, tokens):
@@ -46,12 +52,14 @@ class Gate:
         self._runner.truncate(slot, tokens)
 
 
-def served(limits: EngineLimits | None = None, name: str = NAME) -> tuple[ServedModel, Gate]:
+def served(
+    limits: EngineLimits | None = None, name: str = NAME, clock: Callable[[], float] = time.monotonic
+) -> tuple[ServedModel, Gate]:
     """A served model whose network can be held up."""
     limits = limits or EngineLimits()
     generator = tiny_generator()
     gate = Gate(runner_of(generator.model, limits.slots))
-    engine = EngineThread(Engine(gate, generator.tokenizer, limits))
+    engine = EngineThread(Engine(gate, generator.tokenizer, limits, clock=clock))
     return ServedModel(name, generator, engine, lambda: tiny_language_model(name)), gate
 
 
@@ -67,7 +75,7 @@ def serving(service: Service, **settings):
             yield address(listener)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
 
@@ -75,8 +83,8 @@ def serving(service: Service, **settings):
 def client_of(*models: ServedModel, **settings):
     """A client of a server that has loaded these models."""
     service = Service(lambda: models)
-    with serving(service, **settings) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
-        service.wait(20)
+    with serving(service, **settings) as url, httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
+        service.wait(PATIENCE_S)
         yield client
 
 

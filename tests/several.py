@@ -1,6 +1,8 @@
 """Several processes that train together, as torchrun would start them, and what tests have them do."""
 
+import contextlib
 import errno
+import itertools
 import math
 import multiprocessing
 import os
@@ -14,6 +16,8 @@ from cutaway.train.loop import train, workers_for
 from cutaway.train.processes import joined
 from cutaway.train.run import Run
 
+PATIENCE_S = 300
+PORTS = itertools.count()
 PRELOADED = [
     "torch._dynamo",
     "torch.distributed.tensor",
@@ -51,8 +55,8 @@ def together(world_size, work, *arguments):
 
 
 def received(receiver):
-    """What a process has sent, if it does so in a minute."""
-    return receiver.recv() if receiver.poll(60) else (None, "a process has said nothing for a minute")
+    """What a process has sent, if it does so in time."""
+    return receiver.recv() if receiver.poll(PATIENCE_S) else (None, f"a process has said nothing for {PATIENCE_S} s")
 
 
 def take_part(sender, rank, world_size, port, work, arguments):
@@ -67,9 +71,12 @@ def take_part(sender, rank, world_size, port, work, arguments):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody is given who does not ask for it, and for which no other process that runs tests asks."""
+    while True:
+        port = 20_000 + (60 * os.getpid() + next(PORTS)) % 12_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 # What they do

@@ -18,6 +18,7 @@ from cutaway.cli.serve import keys
 from cutaway.errors import ConfigError
 from cutaway.server.models import named, start_models
 
+PATIENCE_S = 120
 # Windows has no SIGTERM that a process could drain upon.
 posix = pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process at once on Windows")
 
@@ -39,7 +40,7 @@ def process(*arguments, **environment):
 @contextmanager
 def ready(url):
     """A client of a server that has loaded its model."""
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
         while client.get("/health").status_code != 200:
             time.sleep(0.05)
         yield client
@@ -55,7 +56,7 @@ def test_it_finishes_what_it_is_at_when_told_to_stop():
             running.send_signal(signal.SIGTERM)
             rest = [line for line in lines if line]
         assert rest[-1] == "data: [DONE]"
-        assert running.wait(30) == -signal.SIGTERM  # which uvicorn passes on when it has drained
+        assert running.wait(PATIENCE_S) == -signal.SIGTERM  # which uvicorn passes on when it has drained
         log = running.stderr.read()
     assert '"path": "/v1/completions"' in log
     assert "Traceback" not in log
@@ -64,7 +65,7 @@ def test_it_finishes_what_it_is_at_when_told_to_stop():
 def run(*arguments, **environment):
     command = [sys.executable, "-m", "cutaway", "serve", *arguments]
     inherited = {name: value for name, value in os.environ.items() if name != "CUTAWAY_API_KEY"}
-    return subprocess.run(command, capture_output=True, text=True, env=inherited | environment, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, env=inherited | environment, timeout=PATIENCE_S)
 
 
 def test_it_does_not_open_itself_to_the_network_without_a_key():

@@ -64,6 +64,14 @@ def test_many_threads_ask_and_each_hears_its_own():
     assert statistics.tokens_made == 40 * 5
 
 
+def test_whoever_hears_of_a_step_finds_it_counted():
+    counted = []
+    with EngineThread(engine()) as thread:
+        thread.submit(ask(1), hear=lambda event: counted.append(thread.statistics))
+    assert [each.tokens_made for each in counted] == [1, 2, 3, 4, 5, 5]
+    assert [each.running for each in counted][-2:] == [0, 0]
+
+
 def test_an_idle_thread_sleeps_and_wakes_for_the_next_request():
     with EngineThread(engine()) as thread:
         for number in range(3):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from browsing import needs_chromium, saved, visiting
+from browsing import link, needs_chromium, saved, visiting
 from cutaway.pages import attention_view, heatmap_view, scatter_view, write_page
 from cutaway.pages.quantization import max_error
 from page_samples import HOSTILE, TOKENS, patterns_of, views_of
@@ -54,7 +54,8 @@ def move_over(page, grid, x, y):
 
 
 def open_head(page, layer, head):
-    """Click a thumbnail of two layers with three heads."""
+    """Click a thumbnail of two layers with three heads, once they have their size."""
+    page.wait_for_selector(".thumbnails[style*=height]")
     box = page.locator(".thumbnails").bounding_box()
     side = (box["height"] - 18) / 2
     page.mouse.click(box["x"] + 17 + (head + 0.4) * side, box["y"] + 18 + (layer + 0.4) * side)
@@ -94,7 +95,7 @@ def test_a_head_is_opened_by_click_and_read_by_pointer_and_keyboard(visit, every
     page.keyboard.press("]")
     page.wait_for_selector('[data-shown="1-0"]')
     value(page, patterns, 1, 0)
-    assert "layer=1&head=0" in page.url
+    assert "layer=1&head=0" in link(page)
     page.keyboard.press("Escape")
     assert page.locator(".thumbnails").is_visible()
 

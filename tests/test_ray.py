@@ -67,7 +67,7 @@ def test_a_replica_is_the_application_that_serve_runs():
 def network(app):
     """What a replica's engine computes with."""
     app.state.service.begin()
-    app.state.service.wait(20)
+    app.state.service.wait(60)
     return app.state.service.model().generator.model
 
 

@@ -1,10 +1,13 @@
 """The live page in a real browser: it writes, branches, sees, changes, compares, and finds its way back."""
 
+import asyncio
 import re
+import threading
 
 import pytest
 
 from browsing import (
+    link,
     needs_chromium,
     open_view,
     saved,
@@ -16,6 +19,7 @@ from browsing import (
     written_ids,
 )
 from cutaway import load
+from cutaway.server.inside import routes
 from serving import client_of, served, tiny_language_model
 
 pytestmark = needs_chromium
@@ -77,8 +81,8 @@ def test_the_sliders_weigh_the_alternatives_at_once(visit):
     assert page.locator(".draws .draw.out").count() == page.locator(".draws .draw").count() - 1
     assert "none of them" in page.locator(".alternatives-here .note").inner_text()
     assert not [request for request in page.requests[asked:] if "/inside/" in request.url]
-    assert "temperature=2" in page.url
-    assert "top_k=1" in page.url
+    assert "temperature=2" in link(page)
+    assert "top_k=1" in link(page)
 
 
 def test_the_text_is_read_by_keyboard(visit):
@@ -93,25 +97,63 @@ def test_the_text_is_read_by_keyboard(visit):
     assert heading.inner_text() == "What may come next"
 
 
-def test_writing_can_be_stopped_and_goes_on(visit):
-    page = visit("#max_tokens=200&prompt=The+fox")
+@pytest.fixture
+def go(monkeypatch):
+    """What the server waits for after the fifth token of a text."""
+    go, written = threading.Event(), routes.written
+
+    async def held_up(*asked):
+        left = 5
+        async for event in written(*asked):
+            while not left and not go.is_set():
+                await asyncio.sleep(0.01)
+            left = max(0, left - 1)
+            yield event
+
+    monkeypatch.setattr(routes, "written", held_up)
+    return go
+
+
+def begun(page):
+    """The page, where five tokens after “The fox” have been written and more are to come."""
     page.click("button.main")
-    page.wait_for_selector(".paper [data-token='8']")
+    page.wait_for_selector(".paper [data-token='6']")
+    return page
+
+
+def test_writing_can_be_stopped_and_goes_on(visit, go):
+    page = begun(visit("#max_tokens=20&prompt=The+fox"))
     page.click("button:text-is('Stop')")
     settled(page)
     stopped = tokens(page)
-    assert 8 < len(stopped) < 200
+    assert len(stopped) == 2 + 5
+    go.set()
+    for written in (20, 40):
+        page.click("button:text-is('Continue')")
+        settled(page)
+        assert tokens(page)[: len(stopped)] == stopped
+        assert len(tokens(page)) == len(stopped) + written
+
+
+def test_who_stops_and_goes_on_at_once_is_not_told_that_all_is_done(visit, go):
+    page = begun(visit("#max_tokens=20&prompt=The+fox"))
+    reading = []
+    page.route("**/inside/read", lambda route: reading.append(route))
+    with page.expect_request("**/inside/read"):  # what might come after the end of the text
+        page.click("button:text-is('Stop')")
     page.click("button:text-is('Continue')")
-    settled(page)
-    assert tokens(page)[: len(stopped)] == stopped
-    assert len(tokens(page)) > len(stopped)
-    page.click("button:text-is('Continue')")
+    with page.expect_response("**/inside/read"):
+        reading.pop().continue_()
+    page.evaluate("fetch('/health').then((answer) => answer.text())")  # which is told after that was
+    assert page.locator(".write[data-settled]").count() == 0
+    page.unroute("**/inside/read")
+    go.set()
     settled(page)
 
 
 def test_a_full_context_is_told(visit):
-    context = load("fable").config.block_size
-    page = visit(f"#max_tokens={context}&prompt=The+fox&seed=1")
+    context = tiny_language_model().config.block_size
+    page = visit(f"#model=tiny&max_tokens={context}&prompt=The+fox&seed=1")
     write(page)
     while len(full := tokens(page)) < context:  # a text may come to its end before
         page.click("button:text-is('Continue')")
@@ -142,7 +184,7 @@ def test_every_picture_is_drawn_of_the_text(visit, tmp_path):
     page.locator(".thumbnails").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-shown]")
-    assert "layer=0&head=0" in page.url
+    assert "layer=0&head=0" in link(page)
     page.keyboard.press("Escape")
     sync_api.expect(page.locator(".thumbnails")).to_be_visible()
 
@@ -222,7 +264,7 @@ def test_a_link_leads_back(visit):
     page.click("[aria-label^='Layer 1, head 2']")
     compared(page, changes=1)
     changed = tokens(page, "[aria-label='With your changes']")
-    again = visit(f"#{page.url.partition('#')[2]}")
+    again = visit(link(page))
     compared(again, changes=1)
     assert tokens(again, "[aria-label='With your changes']") == changed
     assert again.locator("[aria-label='Layer 1, head 2: off']").is_visible()
@@ -236,7 +278,7 @@ def test_a_link_leads_back(visit):
     for key in ("ArrowRight", "ArrowDown", "ArrowRight", "Enter"):
         page.keyboard.press(key)
     page.wait_for_selector("[data-shown='1-1']")
-    visit(f"#{page.url.partition('#')[2]}").wait_for_selector("[data-shown='1-1']")
+    visit(link(page)).wait_for_selector("[data-shown='1-1']")
 
 
 def test_two_prompts_and_two_models_are_compared(visit):
@@ -251,7 +293,7 @@ def test_two_prompts_and_two_models_are_compared(visit):
     sync_api.expect(sides[1].locator(".toolbar h2").first).to_contain_text(
         f"{tiny_language_model().config.n_head * 2} heads"
     )
-    assert "model_b=tiny" in page.url
+    assert "model_b=tiny" in link(page)
 
 
 def test_another_model_begins_afresh(visit):
@@ -368,7 +410,7 @@ def test_one_multiplication_is_that_of_the_network(visit):
     before, one, other, after = (float(number.replace("−", "-")) for number in numbers)
     assert [before, one, other] == pytest.approx(expected, rel=1e-4, abs=1e-5)
     assert after == pytest.approx(before + one * other, rel=1e-4, abs=1e-5)
-    again = visit(f"#{page.url.partition('#')[2]}")
+    again = visit(link(page))
     again.wait_for_selector(".network[data-ready='1.2.3.4']")
     assert again.locator(".network .sum").inner_text() == page.locator(".network .sum").inner_text()
     page.locator(".zoom .way button").first.focus()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import SHORT, needs_chromium, saved, sync_api, write
+from browsing import PATIENCE_MS, SHORT, needs_chromium, saved, sync_api, write
 
 pytestmark = needs_chromium
 
@@ -24,7 +24,7 @@ def page(browser, fable_url):
     page = context.new_page()
     # Where drawings are opened by themselves: a window of its own, for a page behind another is slow to answer.
     page.alone = browser.new_context().new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{fable_url}/{SHORT}")
     page.wait_for_selector("body[data-ready]")
     write(page)

@@ -19,7 +19,7 @@ from cutaway.server.runs.watched_run import watched_runs
 from cutaway.train.config import LoRAConfig, OptimizerConfig
 from cutaway.train.log import LOG, RunLog
 from cutaway.train.loop import train
-from serving import refusal, served, serving
+from serving import PATIENCE_S, refusal, served, serving
 from test_cli_serve import process, ready
 from test_cli_serve import run as run_serve
 from training import log_of, tiny_run, write_data
@@ -57,8 +57,8 @@ def url_of():
             model, _ = served()
             service = Service(lambda: [model], runs=Runs(watched_runs([str(folder) for folder in folders])))
             url = stack.enter_context(serving(service))
-            service.wait(20)
-            return stack.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
+            service.wait(PATIENCE_S)
+            return stack.enter_context(httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False))
 
         yield start
 
@@ -131,7 +131,7 @@ def test_whoever_asks_again_is_told_only_what_is_new(copied, url_of, caplog):
 
     def logged(count):
         # An answer is there before the line that tells of it.
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while len(caplog.records) < count and time.monotonic() < deadline:
             time.sleep(0.01)
         return [record.status for record in caplog.records]

@@ -19,7 +19,7 @@ from training import tiny_run, write_data
 def test_work_does_not_hold_up_whoever_begins_it():
     background, go = Background(), threading.Event()
     done = []
-    background.begin(lambda: done.append(go.wait(10)))
+    background.begin(lambda: done.append(go.wait(60)))
     assert done == []
     go.set()
     background.wait()
@@ -47,7 +47,7 @@ def test_a_checkpoint_in_the_background_is_that_of_its_moment(tmp_path, monkeypa
     go, save_model = threading.Event(), training_run.save_model
 
     def slowly(*arguments):
-        go.wait(30)
+        go.wait(60)
         save_model(*arguments)
 
     monkeypatch.setattr(training_run, "save_model", slowly)

@@ -19,10 +19,11 @@ from cutaway.weights import load_model
 from training import SMALL, log_of, tiny_run, write_data
 
 STEPS = 40
+PATIENCE_S = 300
 SLOWLY = "import sys, time; from cutaway.train import run; step = run.Run.train_step; \
-run.Run.train_step = lambda self: (time.sleep(0.02), step(self))[1]; \
+run.Run.train_step = lambda self: (time.sleep(0.02 if self.step < int(sys.argv[2]) else 3600), step(self))[1]; \
 from cutaway.cli import main; sys.exit(main(['train', sys.argv[1]]))"
-"""The command, with steps that take a while, so that a signal can come between them."""
+"""The command, with steps that take a while, so that a signal can come between them, and one that never ends."""
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +58,10 @@ def losses_of(config):
     return [(line["step"], line["loss"]) for line in log_of(config) if "loss" in line]
 
 
-def command(config, tmp_path):
-    """Start the run as a process of its own."""
+def command(config, tmp_path, last):
+    """Start the run as a process of its own, which stays at its `last` step."""
     (tmp_path / "run.toml").write_text(toml(config))
-    arguments = [sys.executable, "-c", SLOWLY, str(tmp_path / "run.toml")]
+    arguments = [sys.executable, "-c", SLOWLY, str(tmp_path / "run.toml"), str(last)]
     return subprocess.Popen(arguments, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -81,7 +82,7 @@ def inline(value):
 
 def wait_for_checkpoint(config, after=0):
     """The step of the newest checkpoint, once there is one."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         found = sorted((config.out / "checkpoints").glob("step-*"))
         if found and int(found[-1].name.removeprefix("step-")) > after:
@@ -100,8 +101,8 @@ def assert_same(config, uninterrupted):
 def test_killed_at_random_moments_a_run_ends_as_if_it_never_had_been(folder, tmp_path, uninterrupted):
     config = interruptible(folder, tmp_path / "run")
     rng, step = random.Random(0), 0
-    for _ in range(2):
-        process = command(config, tmp_path)
+    for last in (16, 32):
+        process = command(config, tmp_path, last)
         step = wait_for_checkpoint(config, after=step)
         time.sleep(rng.uniform(0, 0.15))
         process.kill()

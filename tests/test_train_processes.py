@@ -23,7 +23,7 @@ from cutaway.train.processes import ALONE, Group
 from cutaway.train.signals import StopSignal
 from cutaway.weights import load_model
 from several import together
-from test_train_interruption import toml, wait_for_checkpoint
+from test_train_interruption import PATIENCE_S, toml, wait_for_checkpoint
 from training import SMALL, log_of, tiny_run, write_data
 
 PARALLEL = ("ddp", "fsdp")
@@ -299,8 +299,15 @@ SLOWLY = """
 import os, pathlib, sys, time
 from cutaway.train import run
 step = run.Run.train_step
-run.Run.train_step = lambda self: (time.sleep(0.05), step(self))[1]
 folder = pathlib.Path(__file__).parent
+
+def slowly(self):
+    time.sleep(0.05)
+    while self.step >= 12 and (folder / "stay").exists():
+        time.sleep(0.05)
+    return step(self)
+
+run.Run.train_step = slowly
 (folder / (os.environ["RANK"] + ".pid")).write_text(str(os.getpid()))
 from cutaway.cli import main
 sys.exit(main(["train", str(folder / "run.toml")]))
@@ -308,7 +315,7 @@ sys.exit(main(["train", str(folder / "run.toml")]))
 
 
 def torchrun(config, tmp_path, *options):
-    """Start two processes of the command, with steps that take a while."""
+    """Start two processes of the command, with steps that take a while, and one that they stay at if told to."""
     (tmp_path / "run.toml").write_text(toml(config))
     (tmp_path / "slowly.py").write_text(SLOWLY)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1"]
@@ -321,10 +328,12 @@ def torchrun(config, tmp_path, *options):
 def test_killed_and_started_again_by_torchrun_they_end_as_if_nothing_had_been(folder, tmp_path):
     changes = {"checkpoint_every": 2, "steps": 24, "model": SMALL.replace(dropout=0.1), "sample_every": None}
     config = shared_run(folder, tmp_path / "run", **changes)
+    (tmp_path / "stay").touch()
     process = torchrun(config, tmp_path, "--max-restarts=1")
     wait_for_checkpoint(config)
     os.kill(int((tmp_path / "1.pid").read_text()), signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    (tmp_path / "stay").unlink()
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert out == f"{config.out}\n"
     whole = shared_run(folder, tmp_path / "whole", **changes)
@@ -339,7 +348,7 @@ def test_a_signal_to_torchrun_saves_once_and_says_so_once(folder, tmp_path):
     process = torchrun(config, tmp_path)
     seen = wait_for_checkpoint(config)
     process.terminate()
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert out == ""
     assert err.count("stopped and saved") == 1
     saved = json.loads((config.out / "latest" / "checkpoint.json").read_text())["step"]

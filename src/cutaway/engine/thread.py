@@ -108,12 +108,13 @@ class EngineThread:
     def _work(self) -> None:
         try:
             while self._take_orders():
-                for event in self._engine.step():
+                events = self._engine.step()
+                with self._changed:  # before anybody hears of the step, who may then ask
+                    self._statistics = self._engine.statistics
+                for event in events:
                     self._receivers[event.request].put(event)
                     if isinstance(event, Ended):
                         del self._receivers[event.request]
-                with self._changed:
-                    self._statistics = self._engine.statistics
         except BaseException as error:  # noqa: BLE001 - it is told to everybody who listens, asks or stops
             self._break(error)
 

@@ -146,11 +146,15 @@ def _answers(endpoint: str, patience_s: float) -> bool:
     """Whether a connection to the endpoint, or to the proxy that leads there, opens in time."""
     import socket  # for the network only, and slow to import
 
+    try:
+        hop = _first_hop(endpoint)  # before the clock runs, which is for the network
+    except ValueError:  # not a port
+        return False
     answers: list[bool] = []
 
     def connect() -> None:
-        with suppress(OSError, ValueError):  # ValueError: not a host name, not a port
-            socket.create_connection(_first_hop(endpoint), timeout=patience_s).close()
+        with suppress(OSError, ValueError):  # ValueError: not a host name
+            socket.create_connection(hop, timeout=patience_s).close()
             answers.append(True)
 
     # A thread, because looking up a name has no time limit of its own.

@@ -74,7 +74,8 @@ export class Train {
     } catch (error) {
       this.fault.textContent = fault(error);
     }
-    this.element.dataset.ready = "true";
+    // When the curves have been drawn, which is done frame by frame.
+    requestAnimationFrame(() => (this.element.dataset.ready = "true"));
     return true;
   }
 

@@ -27,7 +27,8 @@ export class SmallHeads {
     this.small.overlay.before(this.cover);
     // After that of the thumbnails, so that they know their places by then.
     new ResizeObserver(() => this.measure()).observe(this.element);
-    this.element.addEventListener("pointerleave", onLeave);
+    // By the frame, as moves are: or a move would be heard of after the pointer has left.
+    this.element.addEventListener("pointerleave", eachFrame(onLeave));
   }
 
   measure() {
@@ -108,7 +109,7 @@ export class LargeHead {
       const { query, key } = this.hit(event);
       if (key <= query && query <= this.step) hover({ query, key });
     });
-    this.element.addEventListener("pointerleave", onLeave);
+    this.element.addEventListener("pointerleave", eachFrame(onLeave));
     this.element.addEventListener("click", (event) => onChoose(this.hit(event).query));
   }
 

@@ -79,7 +79,7 @@ export class Writer {
     this.fault = problem;
     this.session.tell("text");
     if (!problem) await this.lookAhead();
-    this.session.tell("done");
+    if (!this.busy) this.session.tell("done");
   }
 
   /** @param {Tree} tree @param {AbortSignal} signal */

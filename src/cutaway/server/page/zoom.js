@@ -84,6 +84,7 @@ export class Zoom {
   async load(reading, token) {
     const mine = (this.loading = Symbol());
     this.picture.setAttribute("aria-busy", "true");
+    delete this.picture.dataset.ready;
     let problem;
     try {
       const levels = levelsOf(await this.scope(reading, token), this.way);
