@@ -142,6 +142,7 @@ def test_who_stops_and_goes_on_at_once_is_not_told_that_all_is_done(visit, go):
     with page.expect_request("**/inside/read"):  # what might come after the end of the text
         page.click("button:text-is('Stop')")
     page.click("button:text-is('Continue')")
+    page.wait_for_selector(".paper [data-token='11']")
     with page.expect_response("**/inside/read"):
         reading.pop().continue_()
     page.evaluate("fetch('/health').then((answer) => answer.text())")  # which is told after that was

@@ -214,7 +214,9 @@ def test_a_client_that_leaves_frees_its_place():
         for stream in (False, True):
             with pytest.raises(httpx.ReadTimeout):
                 client.post(
-                    "/v1/completions", json={"prompt": "x", "stream": stream}, timeout=httpx.Timeout(PATIENCE_S, read=0.2)
+                    "/v1/completions",
+                    json={"prompt": "x", "stream": stream},
+                    timeout=httpx.Timeout(PATIENCE_S, read=0.2),
                 )
         gate.open.set()
         until(lambda: model.engine.statistics.running + model.engine.statistics.waiting, 0)
@@ -332,7 +334,9 @@ def test_slow_clients_do_not_keep_others_out(monkeypatch):
     """Those who dribble their heads are hung up on, those who dribble their bodies are told; meanwhile all goes on."""
     body = b"POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
     with client_of(served()[0], body_time_s=2) as client, ExitStack() as stack:
-        assert client.get("/health").status_code == 200  # so that it has a connection already, for which time runs no more
+        assert (
+            client.get("/health").status_code == 200
+        )  # so that it has a connection already, for which time runs no more
         monkeypatch.setattr("cutaway.server.run.HEADER_TIME_S", 0.5)
         slow = [stack.enter_context(connected(client)) for _ in range(60)]
         for number, connection in enumerate(slow):
