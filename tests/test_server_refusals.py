@@ -334,9 +334,7 @@ def test_slow_clients_do_not_keep_others_out(monkeypatch):
     """Those who dribble their heads are hung up on, those who dribble their bodies are told; meanwhile all goes on."""
     body = b"POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
     with client_of(served()[0], body_time_s=2) as client, ExitStack() as stack:
-        assert (
-            client.get("/health").status_code == 200
-        )  # so that it has a connection already, for which time runs no more
+        assert client.get("/health").status_code == 200  # over a connection that it keeps
         monkeypatch.setattr("cutaway.server.run.HEADER_TIME_S", 0.5)
         slow = [stack.enter_context(connected(client)) for _ in range(60)]
         for number, connection in enumerate(slow):
