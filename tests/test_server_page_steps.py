@@ -399,7 +399,7 @@ def test_a_file_that_holds_no_tree_is_told_and_the_text_stays(visit, tmp_path):
     write(page)
     text = tokens(page)
     for number, (content, message) in enumerate(MISTAKES):
-        name = f"file{number}.json"
+        name = f"File{number}.json"
         (tmp_path / name).write_text(content, encoding="utf-8")
         with page.expect_file_chooser() as chooser:
             page.click("button:text-is('Open tree')")
