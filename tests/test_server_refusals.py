@@ -202,7 +202,7 @@ def test_a_request_that_takes_too_long_is_ended():
             return read(slots, tokens, answers)
 
         gate.read = slow_read
-        answer = client.post("/v1/completions", json={"prompt": "x"})
+        answer = client.post("/v1/completions", json={"prompt": "x", "ignore_eos": True})
         assert answer.status_code == 504
         assert "longer than its 5 s" in refusal(answer)["message"]
 
@@ -270,7 +270,7 @@ def test_the_other_paths(client):
     assert client.get("/v1/models").json()["data"][0]["id"] == NAME
     assert client.get(f"/v1/models/{NAME}").json()["max_model_len"] == 32
     assert client.get("/version").json().keys() == {"version"}
-    ask(client, prompt="x", max_tokens=3)
+    ask(client, prompt="x", max_tokens=3, ignore_eos=True)
     counts = client.get("/metrics").text
     assert f'vllm:request_success_total{{finished_reason="length",model_name="{NAME}"}}' in counts
     assert f'vllm:num_requests_running{{model_name="{NAME}"}} 0.0' in counts
