@@ -7,45 +7,34 @@
 // A query's result does not depend on which other queries share the pass: what lies behind a query's own position
 // counts for nothing (its probability is exactly zero), and sums are formed in the order of positions.
 #pragma once
-#include "keys_values.h"
+#include "byte_keys_values.h"
 
 namespace cutaway {
 namespace CUTAWAY_ISA {
 
-// Scores of the keys of some blocks, -∞ behind a query's own position, and the largest for each query so far.
-template <class Keys, int QUERIES, int BLOCKS>
-static inline void score_blocks(const CacheHead& head, int block, int position, bool ahead,
-                                const typename Keys::template Queries<QUERIES>& queries, float* scores, size_t stride,
-                                Vec (&most)[QUERIES]) {
-    IntVec lane;
-    for (int i = 0; i < kLanes; i++) lane[i] = i;
-    Vec score[QUERIES][BLOCKS * kKeyVectors];
-    Keys::template score<QUERIES, BLOCKS>(head, block * kKeyBlock, ahead, queries, score);
-    UNROLL for (int i = 0; i < QUERIES; i++) {
-        UNROLL for (int v = 0; v < BLOCKS * kKeyVectors; v++) {
-            const int begin = block * kKeyBlock + v * kLanes;
-            const Vec seen = lane <= position + i - begin ? score[i][v] : all(-__builtin_inff());
-            most[i] = maximum(most[i], seen);
-            store(scores + i * stride + begin, seen);
-        }
-    }
-}
-
-// The same for all keys up to the last query's; returns each query's largest score. Two blocks at a time: a single one
-// would have the multiplier wait for its own sums.
-template <class Keys, int QUERIES>
+// Scores of all keys up to the last query's, -∞ behind a query's own position; returns each query's largest score.
+template <class Keys, class Values, int QUERIES>
 static void score_all(const CacheHead& head, int position, const float* q, size_t q_stride, float* scores,
                       size_t stride, float (&largest)[QUERIES]) {
     const typename Keys::template Queries<QUERIES> queries(q, q_stride, head.size);
-    const int blocks = (position + QUERIES + kKeyBlock - 1) / kKeyBlock;
+    IntVec lane;
+    for (int i = 0; i < kLanes; i++) lane[i] = i;
     Vec most[QUERIES];
     for (int i = 0; i < QUERIES; i++) most[i] = all(-__builtin_inff());
-    int block = 0;
-    for (; block + 2 <= blocks; block += 2) {
-        const bool ahead = QUERIES == 1 && (blocks - block) * head.key_bytes > kPage;
-        score_blocks<Keys, QUERIES, 2>(head, block, position, ahead, queries, scores, stride, most);
+    const int end = (position + QUERIES + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
+    const int near = QUERIES == 1 ? end - (kPage / head.key_bytes + 1) * kKeyBlock : 0;
+    for (int begin = 0; begin < end; begin += kKeyBlock) {
+        if (QUERIES == 1) Values::expect(head, begin);
+        Vec score[QUERIES][kKeyVectors];
+        Keys::template score<QUERIES>(head, begin, begin < near, queries, score);
+        UNROLL for (int i = 0; i < QUERIES; i++) {
+            UNROLL for (int v = 0; v < kKeyVectors; v++) {
+                const Vec seen = lane <= position + i - begin - v * kLanes ? score[i][v] : all(-__builtin_inff());
+                most[i] = maximum(most[i], seen);
+                store(scores + i * stride + begin + v * kLanes, seen);
+            }
+        }
     }
-    if (block < blocks) score_blocks<Keys, QUERIES, 1>(head, block, position, false, queries, scores, stride, most);
     for (int i = 0; i < QUERIES; i++) largest[i] = maximum_of(most[i]);
 }
 
@@ -80,7 +69,7 @@ template <class Keys, class Values, int QUERIES>
 static void attend_together(const CacheHead& head, int position, const float* q, size_t q_stride, float* out,
                             size_t out_stride, float* scores, size_t stride) {
     float largest[QUERIES], inverse[QUERIES];
-    score_all<Keys, QUERIES>(head, position, q, q_stride, scores, stride, largest);
+    score_all<Keys, Values, QUERIES>(head, position, q, q_stride, scores, stride, largest);
     const int tokens = position + QUERIES, padded = (tokens + kKeyBlock - 1) / kKeyBlock * kKeyBlock;
     typename Values::Weights weights[QUERIES];
     for (int i = 0; i < QUERIES; i++) {
@@ -117,6 +106,25 @@ struct Attention {
             q += together * q_stride, out += together * out_stride;
         }
     }
+};
+
+// The kinds of keys and values by the name that the format of weights chooses them by.
+template <Kept KEPT>
+struct As;
+template <>
+struct As<kAsFloats> {
+    using Keys = FloatKeys;
+    using Values = FloatValues;
+};
+template <>
+struct As<kAsBfloat16> {
+    using Keys = Bfloat16Keys;
+    using Values = Bfloat16Values;
+};
+template <>
+struct As<kAsBytes> {
+    using Keys = ByteKeys;
+    using Values = ByteValues;
 };
 
 }  // namespace CUTAWAY_ISA
