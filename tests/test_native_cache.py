@@ -29,7 +29,7 @@ def test_a_copied_slot_goes_on_like_the_original_and_apart_from_it(length, nativ
     np.testing.assert_array_equal(together[:1], native.forward(alone, [0], [[7]]))
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 20])
 def test_the_first_tokens_of_a_slot_are_copied(count, precision):
     native = native_model(plain_model(CONFIG), threads=1, precision=precision)

@@ -187,7 +187,9 @@ def test_answers_are_given_only_where_asked_for(native):
     np.testing.assert_array_equal(native.forward(cache, [1], [tokens[9:12]]), every[11:12])
 
 
-def test_a_slot_can_be_used_again_after_a_longer_sequence(native):
+@each_precision
+def test_a_slot_can_be_used_again_after_a_longer_sequence(precision, model):
+    native = native_model(model, precision=precision, threads=1)
     cache = native.cache(1)
     native.forward(cache, [0], [tokens_of(ODD, seed=1)])
     cache.truncate(0, 0)

@@ -5,22 +5,31 @@
 
 namespace cutaway {
 
+static size_t blocks_of(int tokens) { return (size_t)padded(tokens, kKeyBlock) / kKeyBlock; }
+
+// Bytes of a block of tokens whose keys or values have so many numbers.
+static int block_bytes(Kept kept, int numbers) {
+    switch (kept) {
+        case kAsFloats: return 4 * kKeyBlock * numbers;
+        case kAsBfloat16: return 2 * kKeyBlock * padded(numbers, 2);
+        default: return kKeyBlock * padded(numbers, 4) + kScaleBytes;
+    }
+}
+
 Cache::Cache(const Shape& shape, Format format, int slots, int max_tokens)
     : slots(slots), max_tokens(max_tokens), shape_(shape) {
-    const bool is_float = has_float_cache(format);
-    item_bytes_ = is_float ? 4 : 2;
-    const int size = is_float ? shape.head_size() : padded(shape.head_size(), 2);
     width_ = padded(shape.head_size(), 16);
-    const size_t tokens = padded(max_tokens, kKeyBlock);
-    key_block_bytes_ = (size_t)size * kKeyBlock * item_bytes_;
-    value_offset_ = tokens / kKeyBlock * key_block_bytes_;
-    head_bytes_ = (value_offset_ + tokens * width_ * item_bytes_ + 63) / 64 * 64;
+    key_bytes_ = block_bytes(kept_keys(format), shape.head_size());
+    value_bytes_ = block_bytes(kept_values(format), width_);
+    const size_t blocks = blocks_of(max_tokens);
+    value_offset_ = blocks * key_bytes_;
+    head_bytes_ = value_offset_ + blocks * value_bytes_;
     memory_ = allocate((size_t)slots * shape.n_layer * shape.n_head * head_bytes_);
 }
 
 CacheHead Cache::head(int slot, int layer, int head) const {
     char* keys = memory_.get() + (((size_t)slot * shape_.n_layer + layer) * shape_.n_head + head) * head_bytes_;
-    return {keys, keys + value_offset_, shape_.head_size(), width_};
+    return {keys, keys + value_offset_, shape_.head_size(), width_, key_bytes_, value_bytes_};
 }
 
 // Up to a page; what lies further the kernels fetch by themselves.
@@ -31,19 +40,18 @@ void Cache::expect(int slot, int layer, int head, int tokens) const {
     const auto bring = [](const char* from, size_t bytes) {
         for (size_t i = 0; i < std::min(bytes, kPage); i += 64) __builtin_prefetch(from + i, 0, 2);
     };
-    bring(at.keys, padded(tokens, kKeyBlock) / kKeyBlock * key_block_bytes_);
-    bring(at.values, (size_t)tokens * width_ * item_bytes_);
+    bring(at.keys, blocks_of(tokens) * key_bytes_);
+    bring(at.values, (size_t)tokens * value_bytes_ / kKeyBlock);
 }
 
 void Cache::take(int slot, const Cache& from, int from_slot, int tokens) {
-    // Whole blocks of keys and pairs of values: what lies behind the tokens does not matter.
-    const size_t key_bytes = padded(tokens, kKeyBlock) / kKeyBlock * key_block_bytes_;
-    const size_t value_bytes = (size_t)padded(tokens, 2) * width_ * item_bytes_;
+    // Whole blocks: what lies behind the tokens does not matter.
+    const size_t blocks = blocks_of(tokens);
     for (int layer = 0; layer < shape_.n_layer; layer++) {
         for (int h = 0; h < shape_.n_head; h++) {
             const CacheHead source = from.head(from_slot, layer, h), target = head(slot, layer, h);
-            std::memcpy(target.keys, source.keys, key_bytes);
-            std::memcpy(target.values, source.values, value_bytes);
+            std::memcpy(target.keys, source.keys, blocks * key_bytes_);
+            std::memcpy(target.values, source.values, blocks * value_bytes_);
         }
     }
 }

@@ -139,19 +139,17 @@ static void normalize(const Norm& norm, const float* x, const Rows& out, int row
     }
 }
 
-template <class F, class Cache>
+template <class F, Format FORMAT>
 static constexpr Kernels kernels_of() {
+    using Heads = Attention<typename As<kept_keys(FORMAT)>::Keys, typename As<kept_values(FORMAT)>::Values>;
     return {embed<F>,     normalize<F>,  convert_block<F>, store_block<F>,
-            add_block<F>, gelu_block<F>, Cache::remember,  attend<Cache>};
+            add_block<F>, gelu_block<F>, Heads::remember,  Heads::attend};
 }
 
 extern const Kernels kernels[kFormatCount];
 const Kernels kernels[kFormatCount] = {
-    kernels_of<Float32, FloatCache>(),
-    kernels_of<Bfloat16, Bfloat16Cache>(),
-    kernels_of<Int8, FloatCache>(),
-    kernels_of<Int4, Bfloat16Cache>(),
-    kernels_of<W8A8, Bfloat16Cache>(),
+    kernels_of<Float32, kFloat32>(), kernels_of<Bfloat16, kBfloat16>(), kernels_of<Int8, kInt8>(),
+    kernels_of<Int4, kInt4>(),       kernels_of<W8A8, kW8A8>(),
 };
 
 }  // namespace CUTAWAY_ISA

@@ -61,18 +61,37 @@ struct Norm {
     float epsilon = 0;
 };
 
-// The cached keys and values of one head of one layer of one sequence.
+// How keys and values are kept. Next to float32 weights they are floats, and next to int8 ones, where rounding keys
+// would do as much harm as rounding all weights does. Values bear bytes better than keys do: their errors cancel out
+// where many are mixed.
+enum Kept : int { kAsFloats, kAsBfloat16, kAsBytes };
+constexpr Kept kept_keys(Format format) {
+    return format == kFloat32 || format == kInt8 ? kAsFloats : format == kInt4 ? kAsBytes : kAsBfloat16;
+}
+constexpr Kept kept_values(Format format) {
+    return format == kW8A8 || format == kInt4 ? kAsBytes : kept_keys(format);
+}
+
+// The cached keys and values of one head of one layer of one sequence, in blocks of 16 tokens.
 //
-//   keys    float     [tokens / 16][D     ][16]         values  float     [tokens    ][width]
-//           bfloat16  [tokens / 16][D' / 2][16][2]              bfloat16  [tokens / 2][width][2]
+//   keys    float     [D     ][16]              values  float     [16][width]
+//           bfloat16  [D' / 2][16][2]                   bfloat16  [8 ][width][2]
+//           bytes     [D' / 4][16][4]                   bytes     [4 ][width][4]
 //
-// D' is D rounded up to an even number, width is D rounded up to 16.
+// D' is D rounded up to a multiple of 2 or 4, width is D rounded up to 16. Bytes are q + 128, or q where instructions
+// multiply signed bytes only; before those of a block lie the scales of its 16 tokens, as floats.
 struct CacheHead {
     char* keys = nullptr;
     char* values = nullptr;
     int size = 0;  // D
     int width = 0;
+    int key_bytes = 0, value_bytes = 0;  // of a block
+
+    char* key_block(int position) const { return keys + (size_t)(position / kKeyBlock) * key_bytes; }
+    char* value_block(int position) const { return values + (size_t)(position / kKeyBlock) * value_bytes; }
 };
+
+constexpr int kScaleBytes = 4 * kKeyBlock;
 
 // So many rows at most are multiplied at once.
 constexpr int kMaxRows = 512;

@@ -40,8 +40,8 @@ public:
 
 private:
     const Shape shape_;
-    int width_, item_bytes_;
-    size_t key_block_bytes_, value_offset_, head_bytes_;
+    int width_, key_bytes_, value_bytes_;
+    size_t value_offset_, head_bytes_;
     Memory memory_;
 };
 

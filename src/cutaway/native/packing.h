@@ -32,10 +32,6 @@ bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int
 // Whether weights are whole numbers with scales.
 bool is_quantised(Format format);
 
-// Whether keys and values are kept as floats: next to float32 weights, and to int8 ones, where rounding keys would do
-// as much harm as rounding all weights does. Otherwise they are bfloat16.
-inline bool has_float_cache(Format format) { return format == kFloat32 || format == kInt8; }
-
 // Bytes of one row of activations, and how many inputs share a scale.
 size_t row_bytes(Format format, int inputs);
 int group_size(Format format);
