@@ -152,7 +152,7 @@ def test_by_default_all_cores_take_parts_that_suit_them(folder, tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("rows", "block_size", "at_once", "expected"),
-    [(12, 256, 2, 3), (12, 256, 1, 4), (24, 256, 2, 4), (2, 512, 1, 2), (2, 512, 2, 1), (3, 4096, 2, 1), (7, 64, 2, 7)],
+    [(12, 256, 2, 6), (12, 256, 4, 3), (24, 256, 2, 6), (2, 512, 1, 2), (2, 512, 2, 1), (3, 4096, 2, 1), (7, 64, 2, 7)],
 )
 def test_parts_are_as_large_as_the_caches_and_as_many_as_the_threads(rows, block_size, at_once, expected):
     assert suitable_rows(rows, block_size, at_once) == expected

