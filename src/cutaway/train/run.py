@@ -54,7 +54,7 @@ class Run:
         with processes.one_fate():
             self.device = processes.device(config.device)
             if self.device.type == "cpu":
-                keep_freed_memory()
+                keep_freed_memory(one_heap=workers.side_by_side)
             self.peak_flops = peak_flops(self.device, config.precision)
             self.tokenizer = read_tokenizer(config.tokenizer, config.model.vocab_size)
             sources = open_sources(config, self.tokenizer)
