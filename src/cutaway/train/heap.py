@@ -23,4 +23,4 @@ def keep_freed_memory(*, one_heap: bool = False) -> bool:
     except (OSError, TypeError, AttributeError):  # not to be opened (Windows), or without it (macOS, musl)
         return False
     settings = {MMAP_THRESHOLD: LARGEST_KEPT, TRIM_THRESHOLD: UNBOUNDED} | ({ARENA_MAX: 1} if one_heap else {})
-    return all([bool(mallopt(name, value)) for name, value in settings.items()])
+    return all(bool(mallopt(name, value)) for name, value in settings.items())
