@@ -1,9 +1,12 @@
 // One pass of tokens through the network, as each member of the team lives it.
 //
-// All members run the same program and take their share of every step: a range of rows, of heads, or of blocks of 64
+// Logits are asked for after few of the tokens of a prompt. In the last layer the others only leave their keys and
+// values; what else they would compute nobody reads. All members run the same program and take their share of every step: a range of rows, of heads, or of blocks of 64
 // outputs. They wait for each other only where one needs what another computed, four times a layer when one token is
 // read. No sum is ever split between members, so the result does not depend on how many there are.
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <numeric>
 
 #include "model.h"
@@ -15,29 +18,41 @@ struct Pass {
     Cache& cache;
     const Place* places;
     const int count;
-    const int answers;
     float* logits;  // of this pass's first answer
 
     const Shape& shape = model.shape;
     const Kernels& kernels = model.kernels_;
     const size_t width = shape.width();
 
-    void run(int member) {
+    void embed(int member) {
         const Share rows = share(count, member);
-        for (int i = rows.begin; i < rows.end; i++) embed(i);
+        for (int i = rows.begin; i < rows.end; i++) embed_row(i);
         model.team_.wait();
-        for (int layer = 0; layer < shape.n_layer; layer++) {
-            const Layer& of = model.layers_[layer];
-            attend(member, layer, normalize(member, of.ln_1));
-            model.team_.wait();
-            add(member, of.attn_proj, model.mixed_, first(of.c_fc, member));
-            model.team_.wait();
-            widen(member, of.c_fc, normalize(member, of.ln_2), first(of.mlp_proj, member));
-            model.team_.wait();
-            add(member, of.mlp_proj, model.hidden_, after(layer, member));
-            model.team_.wait();
+    }
+
+    void layer(int member, int layer) {
+        const Layer& of = model.layers_[layer];
+        attend(member, layer, normalize(member, of.ln_1));
+        model.team_.wait();
+        add(member, of.attn_proj, model.mixed_, first(of.c_fc, member));
+        model.team_.wait();
+        widen(member, of.c_fc, normalize(member, of.ln_2), first(of.mlp_proj, member));
+        model.team_.wait();
+        add(member, of.mlp_proj, model.hidden_, after(layer, member));
+        model.team_.wait();
+    }
+
+    // Of a layer only what later tokens look at, and then the rows of x that are asked about, moved to the front.
+    void leave(int member, int layer) {
+        const Rows& in = normalize(member, model.layers_[layer].ln_1);
+        project(member, layer, in, 1, model.layers_[layer].c_attn.block(channels(member).begin));
+        each_head(member, [&](int head) { remember(layer, head); });
+        if (member == 0) {
+            for (int row = 0, to = 0; row < count; row++) {
+                if (places[row].answer >= 0) std::memmove(x(to++), x(row), width * sizeof(float));
+            }
         }
-        if (answers > 0) answer(member);
+        model.team_.wait();
     }
 
     const Matrix& head() const { return shape.tied ? model.wte_ : model.lm_head_; }
@@ -66,7 +81,7 @@ struct Pass {
 
     float* x(int row) const { return model.x_ + row * width; }
 
-    void embed(int row) {
+    void embed_row(int row) {
         const Place& place = places[row];
         const float* position = model.wpe_ + (size_t)place.position * shape.n_embd;
         kernels.embed(model.wte_, place.token, position, shape.n_embd, x(row));
@@ -93,19 +108,33 @@ struct Pass {
         return {std::min(bunches.begin * bunch, blocks), std::min(bunches.end * bunch, blocks)};
     }
 
+    // A member's channels of queries, keys and values (parts 0, 1, 2), from some part on.
+    void project(int member, int layer, const Rows& in, int part, const char* next) {
+        const Matrix& matrix = model.layers_[layer].c_attn;
+        const Share mine = channels(member);
+        const int wide = mine.end - mine.begin, blocks = shape.width() / kBlock;
+        const auto index = [&](int i) { return i / wide * blocks + mine.begin + i % wide; };
+        for (int i = part * wide; i < 3 * wide; i++) {
+            const char* after = i + 1 < 3 * wide ? matrix.block(index(i + 1)) : next;
+            kernels.store(Block{matrix, index(i), after}, in, count, model.qkv_, 3 * width, kBlock);
+        }
+    }
+
+    template <class Do>
+    void each_head(int member, Do work) const {
+        const Share mine = channels(member);
+        const int size = shape.head_size(), last = std::min(mine.end * kBlock / size, shape.n_head);
+        for (int head = mine.begin * kBlock / size; head < last; head++) work(head);
+    }
+
     // A member's heads, from projecting queries, keys and values to the mixed values, without waiting for anybody.
     void attend(int member, int layer, const Rows& in) {
-        const Layer& of = model.layers_[layer];
+        project(member, layer, in, 0, first(model.layers_[layer].attn_proj, member));
+        each_head(member, [&](int head) {
+            remember(layer, head);
+            attend_head(member, layer, head);
+        });
         const Share mine = channels(member);
-        const int wide = mine.end - mine.begin, blocks = shape.width() / kBlock, size = shape.head_size();
-        const auto index = [&](int i) { return i / wide * blocks + mine.begin + i % wide; };
-        for (int i = 0; i < 3 * wide; i++) {
-            const bool is_last = i + 1 == 3 * wide;
-            const char* next = is_last ? first(of.attn_proj, member) : of.c_attn.block(index(i + 1));
-            kernels.store(Block{of.c_attn, index(i), next}, in, count, model.qkv_, 3 * width, kBlock);
-        }
-        const int last_head = std::min(mine.end * kBlock / size, shape.n_head);
-        for (int head = mine.begin * kBlock / size; head < last_head; head++) attend_head(member, layer, head);
         for (int row = 0; row < count; row++) {
             for (int b = mine.begin; b < mine.end; b++) {
                 kernels.convert(model.z_ + row * width + b * kBlock, model.mixed_, row, b);
@@ -113,22 +142,29 @@ struct Pass {
         }
     }
 
+    void remember(int layer, int head) {
+        for (int row = 0; row < count; row++) {
+            const Place& place = places[row];
+            const float* key = model.qkv_ + row * 3 * width + width + (size_t)head * shape.head_size();
+            kernels.remember(cache.head(place.slot, layer, head), place.position, key, key + width);
+        }
+    }
+
+    // Tokens of a sequence that follow each other are attended for together.
     void attend_head(int member, int layer, int head) {
         const size_t column = (size_t)head * shape.head_size(), stride = padded(shape.block_size, kKeyBlock);
         float* scores = model.scores_ + member * kQueries * stride;
         for (int row = 0, together; row < count; row += together) {
             const Place& place = places[row];
-            const CacheHead cached = cache.head(place.slot, layer, head);
-            together = 0;
-            while (row + together < count && places[row + together].slot == place.slot &&
-                   places[row + together].position == place.position + together) {
-                const float* q = model.qkv_ + (row + together) * 3 * width + column;
-                kernels.remember(cached, place.position + together, q + width, q + 2 * width);
-                together++;
-            }
+            const auto follows = [&](int n) {
+                const Place& other = places[row + n];
+                return other.slot == place.slot && other.position == place.position + n;
+            };
+            for (together = 1; row + together < count && follows(together);) together++;
             expect(layer, row + together < count ? head : head + 1, (row + together) % count);
-            kernels.attend(cached, place.position, together, model.qkv_ + row * 3 * width + column, 3 * width,
-                           model.z_ + row * width + column, width, scores, stride);
+            kernels.attend(cache.head(place.slot, layer, head), place.position, together,
+                           model.qkv_ + row * 3 * width + column, 3 * width, model.z_ + row * width + column, width,
+                           scores, stride);
         }
     }
 
@@ -148,7 +184,7 @@ struct Pass {
     }
 
     // The final LayerNorm and the head, for the rows that were asked for.
-    void answer(int member) {
+    void answer(int member, int answers) {
         const bool alone = answers == 1;
         const Rows& out = alone ? model.own_[member] : model.normed_;
         const Share mine = alone ? Share(1, 0, 1) : share(answers, member);
@@ -175,12 +211,22 @@ void Model::forward(Cache& cache, const std::vector<Place>& places, float* logit
 
 void Model::read(Cache& cache, const Place* places, int count, float* logits) {
     reserve(count);
-    const auto asked = [](const Place& place) { return place.answer >= 0; };
-    const auto first = std::find_if(places, places + count, asked);
-    const int answers = (int)std::count_if(places, places + count, asked);
-    if (answers > 0) logits += (size_t)first->answer * shape.vocab_size;
-    Pass pass{*this, cache, places, count, answers, logits};
-    team_.run([&](int member) { pass.run(member); });
+    std::vector<Place> asked;
+    std::copy_if(places, places + count, std::back_inserter(asked), [](const Place& place) { return place.answer >= 0; });
+    const int answers = (int)asked.size(), last = shape.n_layer - 1;
+    if (answers > 0) logits += (size_t)asked.front().answer * shape.vocab_size;
+    Pass all{*this, cache, places, count, logits}, few{*this, cache, asked.data(), answers, logits};
+    // Those asked about are projected twice, so there must be enough others.
+    const bool narrows = answers == 0 || count >= 2 * answers + 8;
+    team_.run([&](int member) {
+        all.embed(member);
+        for (int layer = 0; layer < last; layer++) all.layer(member, layer);
+        if (narrows) all.leave(member, last);
+        if (answers == 0) return;
+        Pass& rest = narrows ? few : all;
+        rest.layer(member, last);
+        rest.answer(member, answers);
+    });
 }
 
 }  // namespace cutaway
