@@ -44,6 +44,15 @@ void Cache::expect(int slot, int layer, int head, int tokens) const {
     bring(at.values, (size_t)tokens * value_bytes_ / kKeyBlock);
 }
 
+void Cache::expect_place(int slot, int layer, int head, int position) const {
+    const CacheHead at = this->head(slot, layer, head);
+    const auto bring = [](const char* from, int bytes) {
+        for (int i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 1, 2);
+    };
+    bring(at.key_block(position), key_bytes_);
+    bring(at.value_block(position), value_bytes_);
+}
+
 void Cache::take(int slot, const Cache& from, int from_slot, int tokens) {
     // Whole blocks: what lies behind the tokens does not matter.
     const size_t blocks = blocks_of(tokens);

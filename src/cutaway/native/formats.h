@@ -4,6 +4,7 @@
 //   put        stores 64 floats of a row
 //   multiply   sum[t][v] += row t · outputs of vector v, for a tile of rows × vectors held in registers
 //   weight     one number of a packed matrix, for reading embeddings
+//   kRows      how many rows a tile has at most
 //
 // `multiply` adds the inputs in order, whatever the tile. A row's result therefore depends on no other row.
 //
@@ -60,7 +61,7 @@ struct Operands {
 };
 
 struct Float32 {
-    static constexpr int kPlanes = 1;
+    static constexpr int kPlanes = 1, kRows = kTileRows;
 
     static void put(const Rows& rows, int row, int column, const float* values) {
         float* to = (float*)rows.values + (size_t)row * rows.inputs + column;
@@ -99,7 +100,7 @@ struct Float32 {
 };
 
 struct Bfloat16 {
-    static constexpr int kPlanes = 1;
+    static constexpr int kPlanes = 1, kRows = kTileRows;
 
     static void put(const Rows& rows, int row, int column, const float* values) {
         uint16_t* to = (uint16_t*)rows.values + (size_t)row * rows.inputs + column;
@@ -147,6 +148,9 @@ template <class Packing>
 struct Integers {
     static constexpr int kGroup = Packing::kGroup, kZero = Packing::kZero, kPlanes = Packing::kPlanes;
     static constexpr int kStep = 4 * Packing::kFours;  // inputs side by side
+    // A group ends with adding its sums to the others. With a row less some registers are left for that, which pays
+    // where groups are short and multiplying takes one instruction.
+    static constexpr int kRows = kPlanes == 2 ? kTileRows / 2 : kTileRows - (kLanes == 16 && kGroup < 64);
 
     // A group's high bytes come first, then its low bytes.
     static void put(const Rows& rows, int row, int column, const float* values) {

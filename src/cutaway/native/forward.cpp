@@ -145,6 +145,8 @@ struct Pass {
     void remember(int layer, int head) {
         for (int row = 0; row < count; row++) {
             const Place& place = places[row];
+            const Place& soon = places[std::min(row + 2, count - 1)];
+            if (soon.slot != place.slot) cache.expect_place(soon.slot, layer, head, soon.position);
             const float* key = model.qkv_ + row * 3 * width + width + (size_t)head * shape.head_size();
             kernels.remember(cache.head(place.slot, layer, head), place.position, key, key + width);
         }

@@ -30,7 +30,7 @@ static void multiply_rows(Operands from, float (*sums)[kBlock]) {
 // The same for all rows, tile by tile. Rows are split evenly: 8 are 4 + 4 rather than 6 + 2.
 template <class F>
 static void multiply_inputs(Operands from, int rows, float (*sums)[kBlock]) {
-    constexpr int kMost = kTileRows / F::kPlanes, kStrips = kBlock / kLanes / kTileVectors;
+    constexpr int kMost = F::kRows, kStrips = kBlock / kLanes / kTileVectors;
     int tiles = (rows + kMost - 1) / kMost;
     from.fetch.passes = tiles * kStrips;
     for (int tile; tiles > 0; tiles--, from.row += tile, sums += tile) {

@@ -33,6 +33,8 @@ public:
     CacheHead head(int slot, int layer, int head) const;
     // Has the beginning of a head's keys and values fetched, which will be read soon.
     void expect(int slot, int layer, int head, int tokens) const;
+    // The same for the place of a token, which will be written.
+    void expect_place(int slot, int layer, int head, int position) const;
     // Makes the first tokens of a slot those of another, in this cache or in one of the same model.
     void take(int slot, const Cache& from, int from_slot, int tokens);
 
