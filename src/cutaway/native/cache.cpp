@@ -37,18 +37,12 @@ constexpr size_t kPage = 4096;
 
 void Cache::expect(int slot, int layer, int head, int tokens) const {
     const CacheHead at = this->head(slot, layer, head);
-    const auto bring = [](const char* from, size_t bytes) {
-        for (size_t i = 0; i < std::min(bytes, kPage); i += 64) __builtin_prefetch(from + i, 0, 2);
-    };
-    bring(at.keys, blocks_of(tokens) * key_bytes_);
-    bring(at.values, (size_t)tokens * value_bytes_ / kKeyBlock);
+    bring(at.keys, std::min(blocks_of(tokens) * key_bytes_, kPage));
+    bring(at.values, std::min((size_t)tokens * value_bytes_ / kKeyBlock, kPage));
 }
 
 void Cache::expect_place(int slot, int layer, int head, int position) const {
     const CacheHead at = this->head(slot, layer, head);
-    const auto bring = [](const char* from, int bytes) {
-        for (int i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 1, 2);
-    };
     bring(at.key_block(position), key_bytes_);
     bring(at.value_block(position), value_bytes_);
 }

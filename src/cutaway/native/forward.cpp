@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <numeric>
 
 #include "model.h"
 
@@ -103,10 +102,28 @@ struct Pass {
     // is split between members, heads are shared out in bunches that fill whole blocks: one head of 64 channels, two
     // of 32, four of 80.
     Share channels(int member) const {
-        const int blocks = shape.width() / kBlock, bunch = std::lcm(shape.head_size(), kBlock) / kBlock;
-        const Share bunches = share((blocks + bunch - 1) / bunch, member);
+        const int blocks = shape.width() / kBlock, bunch = shape.bunch() / kBlock;
+        const Share bunches = share(shape.bunches(), member);
         return {std::min(bunches.begin * bunch, blocks), std::min(bunches.end * bunch, blocks)};
     }
+
+    // A piece of every row, one row after the other.
+    struct Vectors {
+        float* first;
+        size_t stride;
+        float* row(int row) const { return first + row * stride; }
+    };
+
+    // Queries, keys, values and what was mixed lie by bunches of heads, and in each by rows: a head's vectors are then
+    // near each other, however many heads there are.
+    static constexpr int kMixed = 3;
+    Vectors channels_from(int part, int channel) const {
+        const size_t bunch = shape.bunch(), width = shape.bunches() * bunch;
+        float* of_bunch = model.heads_ + (part * width + channel / bunch * bunch) * count;
+        return {of_bunch + channel % bunch, bunch};
+    }
+    Vectors of_head(int part, int head) const { return channels_from(part, head * shape.head_size()); }
+    Vectors of_block(int part, int block) const { return channels_from(part, block * kBlock); }
 
     // A member's channels of queries, keys and values (parts 0, 1, 2), from some part on.
     void project(int member, int layer, const Rows& in, int part, const char* next) {
@@ -116,7 +133,8 @@ struct Pass {
         const auto index = [&](int i) { return i / wide * blocks + mine.begin + i % wide; };
         for (int i = part * wide; i < 3 * wide; i++) {
             const char* after = i + 1 < 3 * wide ? matrix.block(index(i + 1)) : next;
-            kernels.store(Block{matrix, index(i), after}, in, count, model.qkv_, 3 * width, kBlock);
+            const Vectors out = of_block(i / wide, mine.begin + i % wide);
+            kernels.store(Block{matrix, index(i), after}, in, count, out.first, out.stride, kBlock);
         }
     }
 
@@ -135,26 +153,31 @@ struct Pass {
             attend_head(member, layer, head);
         });
         const Share mine = channels(member);
-        for (int row = 0; row < count; row++) {
-            for (int b = mine.begin; b < mine.end; b++) {
-                kernels.convert(model.z_ + row * width + b * kBlock, model.mixed_, row, b);
-            }
+        // What pads the last block no head writes, but a group of integers would take its scale from it.
+        const int padding = mine.end * kBlock - shape.n_embd;
+        for (int row = 0; row < count && padding > 0; row++) {
+            std::fill_n(channels_from(kMixed, shape.n_embd).row(row), padding, 0.0f);
+        }
+        for (int b = mine.begin; b < mine.end; b++) {
+            const Vectors mixed = of_block(kMixed, b);
+            for (int row = 0; row < count; row++) kernels.convert(mixed.row(row), model.mixed_, row, b);
         }
     }
 
     void remember(int layer, int head) {
+        const Vectors keys = of_head(1, head), values = of_head(2, head);
         for (int row = 0; row < count; row++) {
             const Place& place = places[row];
             const Place& soon = places[std::min(row + 2, count - 1)];
             if (soon.slot != place.slot) cache.expect_place(soon.slot, layer, head, soon.position);
-            const float* key = model.qkv_ + row * 3 * width + width + (size_t)head * shape.head_size();
-            kernels.remember(cache.head(place.slot, layer, head), place.position, key, key + width);
+            kernels.remember(cache.head(place.slot, layer, head), place.position, keys.row(row), values.row(row));
         }
     }
 
     // Tokens of a sequence that follow each other are attended for together.
     void attend_head(int member, int layer, int head) {
-        const size_t column = (size_t)head * shape.head_size(), stride = padded(shape.block_size, kKeyBlock);
+        const Vectors queries = of_head(0, head), mixed = of_head(kMixed, head);
+        const size_t stride = padded(shape.block_size, kKeyBlock);
         float* scores = model.scores_ + member * kQueries * stride;
         for (int row = 0, together; row < count; row += together) {
             const Place& place = places[row];
@@ -164,9 +187,8 @@ struct Pass {
             };
             for (together = 1; row + together < count && follows(together);) together++;
             expect(layer, row + together < count ? head : head + 1, (row + together) % count);
-            kernels.attend(cache.head(place.slot, layer, head), place.position, together,
-                           model.qkv_ + row * 3 * width + column, 3 * width, model.z_ + row * width + column, width,
-                           scores, stride);
+            kernels.attend(cache.head(place.slot, layer, head), place.position, together, queries.row(row),
+                           queries.stride, mixed.row(row), mixed.stride, scores, stride);
         }
     }
 
@@ -198,7 +220,7 @@ struct Pass {
         if (!alone) model.team_.wait();
         each_block(member, head(), nullptr, [&](const Block& block) {
             const int columns = std::min(kBlock, shape.vocab_size - block.index * kBlock);
-            kernels.store(block, out, answers, logits, shape.vocab_size, columns);
+            kernels.store(block, out, answers, logits + block.index * kBlock, shape.vocab_size, columns);
         });
     }
 };

@@ -74,7 +74,7 @@ static void multiply_block(const Block& block, const Rows& in, int rows, Finish 
 template <class F>
 static void store_block(const Block& block, const Rows& in, int rows, float* out, size_t stride, int columns) {
     multiply_block<F>(block, in, rows, [=](int row, const float* values) {
-        float* to = out + row * stride + (size_t)block.index * kBlock;
+        float* to = out + row * stride;
         if (columns == kBlock) {
             for (int i = 0; i < kBlock; i++) to[i] = values[i];
         } else {

@@ -104,7 +104,7 @@ struct Kernels {
     void (*normalize)(const Norm& norm, const float* x, const Rows& out, int row);
     // the block of 64 columns of out[row] = 64 floats
     void (*convert)(const float* values, const Rows& out, int row, int block);
-    // the block of out = in · matrix + bias, of which `columns` are kept
+    // out[row] = the block of in · matrix + bias, of which `columns` are kept; a row begins `stride` after the last
     void (*store)(const Block& block, const Rows& in, int rows, float* out, size_t stride, int columns);
     // out += in · matrix + bias
     void (*add)(const Block& block, const Rows& in, int rows, float* out, size_t stride);

@@ -15,4 +15,9 @@ using Memory = std::unique_ptr<char, FreeMemory>;
 // Physical memory is taken as it is first written to. Throws std::bad_alloc.
 Memory allocate(size_t bytes);
 
+// Has bytes brought near that will be needed soon, where no processor would expect them.
+inline void bring(const void* from, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char*)from + i, 0, 2);
+}
+
 }  // namespace cutaway

@@ -179,8 +179,7 @@ void Model::reserve(int count) {
     const size_t width = shape.width();
     capacity_ = 0;
     x_ = floats(x_memory_, count * width);
-    qkv_ = floats(qkv_memory_, count * 3 * width);
-    z_ = floats(z_memory_, count * width);
+    heads_ = floats(heads_memory_, (size_t)count * 4 * shape.bunches() * shape.bunch());
     normed_ = rows(normed_memory_, count, shape.width());
     mixed_ = rows(mixed_memory_, count, shape.width());
     hidden_ = rows(hidden_memory_, count, shape.mlp_width());

@@ -1,5 +1,6 @@
 // The network: packed weights, the caches of the sequences it reads, and room for what a forward computes.
 #pragma once
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct Shape {
     int head_size() const { return n_embd / n_head; }
     int width() const { return padded(n_embd); }
     int mlp_width() const { return padded(mlp_size); }
+    // The channels of as many heads as fill whole blocks: one head of 64 channels, two of 32, four of 80.
+    int bunch() const { return std::lcm(head_size(), kBlock); }
+    int bunches() const { return (width() + bunch() - 1) / bunch(); }
 };
 
 struct Layer {
@@ -101,8 +105,8 @@ private:
 
     // Activations of up to `capacity_` tokens, then of a single one for each member of the team.
     int capacity_ = 0;
-    Memory x_memory_, qkv_memory_, z_memory_, normed_memory_, mixed_memory_, hidden_memory_, scores_memory_;
-    float *x_ = nullptr, *qkv_ = nullptr, *z_ = nullptr, *scores_ = nullptr;
+    Memory x_memory_, heads_memory_, normed_memory_, mixed_memory_, hidden_memory_, scores_memory_;
+    float *x_ = nullptr, *heads_ = nullptr, *scores_ = nullptr;
     Rows normed_, mixed_, hidden_;
     std::vector<Memory> own_memory_;
     std::vector<Rows> own_;
