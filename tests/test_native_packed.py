@@ -142,6 +142,26 @@ def test_floats_have_no_place_for_whole_numbers():
 
 
 @needs_kernels
+def test_a_model_that_stays_moves_what_it_maps_to_memory_of_its_own():
+    tokens = tokens_of(TINY)
+    tensors = list(packed_tensors(calm_model(TINY), "int8"))
+    matrices = [tensor for _, tensor in tensors if isinstance(tensor, PackedMatrix)]
+    with NativeModel(TINY, iter(tensors), precision="int8", threads=2) as mapped:
+        before = all_logits(mapped, tokens)
+        kept = [matrix.weights.copy() for matrix in matrices]
+        for matrix in matrices:
+            matrix.weights[...] ^= 1
+        assert not np.array_equal(all_logits(mapped, tokens), before)
+        for matrix, weights in zip(matrices, kept, strict=True):
+            matrix.weights[...] = weights
+        for _ in range(64 + len(matrices)):
+            np.testing.assert_array_equal(all_logits(mapped, tokens), before)
+        for matrix in matrices:
+            matrix.weights[...] = 0
+            matrix.scales[...] = 0
+        np.testing.assert_array_equal(all_logits(mapped, tokens), before)
+
+
 def test_the_model_keeps_what_it_maps_until_it_is_closed():
     model, tokens = calm_model(TINY), tokens_of(TINY)
     tensors = list(packed_tensors(model, "int8"))

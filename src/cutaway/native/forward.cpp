@@ -230,6 +230,7 @@ void Model::forward(Cache& cache, const std::vector<Place>& places, float* logit
     for (size_t done = 0; done < places.size(); done += kMaxRows) {
         const int count = (int)std::min<size_t>(kMaxRows, places.size() - done);
         read(cache, places.data() + done, count, logits);
+        move_in();
     }
 }
 

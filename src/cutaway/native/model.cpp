@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <new>
 
 namespace cutaway {
 
@@ -20,28 +21,83 @@ Model::Model(const Shape& shape, Format format, const InstructionSet& isa, int t
     missing_ = {"wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias"};
     if (!shape.tied) missing_.push_back("lm_head.weight");
     const int C = shape.n_embd;
-    const size_t width = shape.width(), norms = 2 * shape.n_layer + 1, positions = (size_t)shape.block_size * C;
-    vectors_ = allocate((norms * 2 * width + positions) * sizeof(float));
-    float* next = reinterpret_cast<float*>(vectors_.get());
-    const auto norm = [&] {
-        const Norm made{next, next + width, C, shape.epsilon};
-        next += 2 * width;
-        return made;
-    };
     for (int n = 0; n < shape.n_layer; n++) {
         for (const char* name : kLayerTensors) missing_.push_back(key_of(name, n));
         Layer& layer = layers_[n];
-        layer.ln_1 = norm();
-        layer.ln_2 = norm();
         layer.c_attn = empty_matrix(format, C, 3 * shape.width());
         layer.attn_proj = empty_matrix(format, C, C);
         layer.c_fc = empty_matrix(format, C, shape.mlp_size);
         layer.mlp_proj = empty_matrix(format, shape.mlp_size, C);
     }
-    ln_f_ = norm();
-    wpe_ = next;
     wte_ = empty_matrix(format, C, shape.vocab_size);
     if (!shape.tied) lm_head_ = empty_matrix(format, C, shape.vocab_size);
+    place(vectors_, [&](Places& places) {
+        const auto norm = [&]() -> Norm {
+            float* const weight = places.floats(shape.width());
+            return {weight, places.floats(shape.width()), C, shape.epsilon};
+        };
+        for (Layer& layer : layers_) layer.ln_1 = norm(), layer.ln_2 = norm();
+        ln_f_ = norm();
+        wpe_ = places.floats((size_t)shape.block_size * C);
+        each_matrix([&](PackedMatrix& matrix) { matrix.bias = places.floats(matrix.outputs); });
+    });
+}
+
+template <class Do>
+void Model::each_matrix(Do work) {
+    for (Layer& layer : layers_) {
+        for (PackedMatrix* of : {&layer.c_attn, &layer.attn_proj, &layer.c_fc, &layer.mlp_proj}) work(*of);
+    }
+    work(wte_);
+    if (!shape.tied) work(lm_head_);
+}
+
+// All matrices lie side by side, taken when the first is needed: so small ones are on large pages as well.
+char* Model::room_for(const PackedMatrix& wanted) {
+    size_t bytes = 0, offset = 0;
+    each_matrix([&](const PackedMatrix& matrix) {
+        if (&matrix == &wanted) offset = bytes;
+        bytes += matrix.bytes();
+    });
+    if (!matrices_) matrices_ = allocate(bytes);
+    return matrices_.get() + offset;
+}
+
+// A matrix, now in memory of its own.
+PackedMatrix& Model::settled(PackedMatrix& matrix) {
+    matrix.lie_in(room_for(matrix));
+    return matrix;
+}
+
+// A mapped file lies on small pages, of which the processor knows too few addresses by heart: reading it takes a tenth
+// longer. So a model that has been used for a while moves into memory of its own, a piece after each pass.
+void Model::move_in() {
+    constexpr int kPassesBefore = 64;
+    constexpr size_t kPiece = size_t(4) << 20;
+    if (passes_ < kPassesBefore) passes_++;
+    if (passes_ < kPassesBefore || !may_move_) return;
+    PackedMatrix* next = nullptr;
+    each_matrix([&](PackedMatrix& matrix) {
+        if (matrix.is_mapped && !next) next = &matrix;
+    });
+    if (!next) return;
+    char* room;
+    try {
+        room = room_for(*next);
+    } catch (const std::bad_alloc&) {  // it works as it is
+        may_move_ = false;
+        return;
+    }
+    const size_t piece = std::min(next->weight_bytes - moved_, kPiece);
+    team_.run([&](int member) {
+        const size_t begin = moved_ + piece * member / team_.size(), end = moved_ + piece * (member + 1) / team_.size();
+        std::memcpy(room + begin, next->weights + begin, end - begin);
+    });
+    moved_ += piece;
+    if (moved_ < next->weight_bytes) return;
+    std::memcpy(room + next->weight_bytes, next->scales, next->scale_bytes);
+    next->lie_in(room);
+    moved_ = 0;
 }
 
 float* Model::vector_named(const std::string& name, int layer, int64_t& count) {
@@ -108,7 +164,7 @@ const char* Model::set(const std::string& name, int layer, const float* data, in
         if (count != (int64_t)3 * C * C) return other_size;
         for (int part = 0; part < 3; part++) {
             const Source third{data + part * C, C, C, (size_t)3 * C, 1};
-            finite &= pack(team_, format, third, layers_[layer].c_attn, part * shape.width());
+            finite &= pack(team_, format, third, settled(layers_[layer].c_attn), part * shape.width());
         }
     } else if (layer >= 0 && name == "attn.c_attn.bias") {
         if (count != 3 * C) return other_size;
@@ -123,7 +179,7 @@ const char* Model::set(const std::string& name, int layer, const float* data, in
     } else if (PackedMatrix* matrix = matrix_named(name, layer, source)) {
         if (count != (int64_t)source.inputs * source.outputs) return other_size;
         source.data = data;
-        finite = pack(team_, format, source, *matrix, 0);
+        finite = pack(team_, format, source, settled(*matrix), 0);
     } else {
         return unknown;
     }
@@ -143,9 +199,9 @@ const char* Model::map(const std::string& name, int layer, const Packed& packed)
     }
     const auto is_aligned = [](const void* at) { return reinterpret_cast<uintptr_t>(at) % kAlignment == 0; };
     if (!is_aligned(packed.weights) || !is_aligned(packed.scales)) return "does not begin at a multiple of 64 bytes";
-    matrix->memory.reset();
     matrix->weights = packed.weights;
     matrix->scales = packed.scales;
+    matrix->is_mapped = true;
     found(name, layer);
     return nullptr;
 }
@@ -154,35 +210,30 @@ void Model::found(const std::string& name, int layer) {
     missing_.erase(std::remove(missing_.begin(), missing_.end(), key_of(name, layer)), missing_.end());
 }
 
-// Room for that many rows of activations: values, then scales, then offsets.
-Rows Model::rows(Memory& memory, int rows, int inputs) const {
-    const size_t values = rows * row_bytes(format, inputs), groups = (size_t)rows * inputs / group_size(format);
-    memory = allocate(values + groups * 2 * sizeof(float));
-    Rows made{memory.get(), nullptr, nullptr, inputs};
-    made.scales = reinterpret_cast<float*>(made.values + values);
-    made.offsets = reinterpret_cast<int32_t*>(made.scales + groups);
-    return made;
-}
-
-static float* floats(Memory& memory, size_t count) {
-    memory = allocate(count * sizeof(float));
-    return reinterpret_cast<float*>(memory.get());
-}
-
 void Model::reserve(int count) {
-    if (own_.empty()) {
-        scores_ = floats(scores_memory_, (size_t)team_.size() * kQueries * padded(shape.block_size, kKeyBlock));
-        own_memory_.resize(team_.size());
-        for (Memory& memory : own_memory_) own_.push_back(rows(memory, 1, shape.width()));
+    const auto rows = [&](Places& places, int count, int inputs) {
+        const size_t groups = (size_t)count * inputs / group_size(format);
+        Rows made{places.bytes(count * row_bytes(format, inputs)), nullptr, nullptr, inputs};
+        made.scales = places.floats(groups);
+        made.offsets = reinterpret_cast<int32_t*>(places.floats(groups));
+        return made;
+    };
+    if (!members_) {
+        place(members_, [&](Places& places) {
+            scores_ = places.floats((size_t)team_.size() * kQueries * padded(shape.block_size, kKeyBlock));
+            own_.assign(team_.size(), Rows());
+            for (Rows& own : own_) own = rows(places, 1, shape.width());
+        });
     }
     if (count <= capacity_) return;
-    const size_t width = shape.width();
     capacity_ = 0;
-    x_ = floats(x_memory_, count * width);
-    heads_ = floats(heads_memory_, (size_t)count * 4 * shape.bunches() * shape.bunch());
-    normed_ = rows(normed_memory_, count, shape.width());
-    mixed_ = rows(mixed_memory_, count, shape.width());
-    hidden_ = rows(hidden_memory_, count, shape.mlp_width());
+    place(activations_, [&](Places& places) {
+        x_ = places.floats((size_t)count * shape.width());
+        heads_ = places.floats((size_t)count * 4 * shape.bunches() * shape.bunch());
+        normed_ = rows(places, count, shape.width());
+        mixed_ = rows(places, count, shape.width());
+        hidden_ = rows(places, count, shape.mlp_width());
+    });
     capacity_ = count;
 }
 

@@ -71,7 +71,8 @@ public:
     // Packs the tensor of that name as checkpoints store it; layer is -1 for those outside of layers.
     // Returns null, or what is wrong.
     const char* set(const std::string& name, int layer, const float* data, int64_t count);
-    // Uses a matrix that is packed already where it lies; it must stay there. Returns null, or what is wrong.
+    // Uses a matrix that is packed already where it lies; it must stay there. A model that goes on being used moves it
+    // to memory of its own. Returns null, or what is wrong.
     const char* map(const std::string& name, int layer, const Packed& packed);
 
     // Reads tokens into the cache; each answer is a row of vocab_size floats. Positions of a sequence must follow
@@ -90,25 +91,32 @@ private:
     void found(const std::string& name, int layer);
     float* vector_named(const std::string& name, int layer, int64_t& count);
     PackedMatrix* matrix_named(const std::string& name, int layer, Source& source);
-    Rows rows(Memory& memory, int rows, int inputs) const;
+    template <class Do>
+    void each_matrix(Do work);
+    char* room_for(const PackedMatrix& matrix);
+    PackedMatrix& settled(PackedMatrix& matrix);
+    void move_in();
     void reserve(int rows);
     void read(Cache& cache, const Place* places, int count, float* logits);
 
     const Kernels& kernels_;
     Team team_;
     std::vector<std::string> missing_;
-    Memory vectors_;  // LayerNorms and positions
+    Memory vectors_;  // LayerNorms, biases and positions
+    Memory matrices_;  // all but those that are mapped
+    int passes_ = 0;
+    size_t moved_ = 0;  // bytes of the matrix that is being moved
+    bool may_move_ = true;
     PackedMatrix wte_, lm_head_;
     float* wpe_ = nullptr;
     Norm ln_f_;
     std::vector<Layer> layers_;
 
-    // Activations of up to `capacity_` tokens, then of a single one for each member of the team.
+    // Activations of up to `capacity_` tokens; of a single one, and scores, for each member of the team.
     int capacity_ = 0;
-    Memory x_memory_, heads_memory_, normed_memory_, mixed_memory_, hidden_memory_, scores_memory_;
+    Memory activations_, members_;
     float *x_ = nullptr, *heads_ = nullptr, *scores_ = nullptr;
     Rows normed_, mixed_, hidden_;
-    std::vector<Memory> own_memory_;
     std::vector<Rows> own_;
 };
 

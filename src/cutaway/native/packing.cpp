@@ -34,17 +34,13 @@ PackedMatrix empty_matrix(Format format, int inputs, int outputs) {
     const size_t blocks = matrix.outputs / kBlock, groups = matrix.inputs / group_size(format);
     matrix.weight_bytes = blocks * matrix.block_bytes;
     matrix.scale_bytes = is_quantised(format) ? blocks * groups * kBlock * sizeof(uint16_t) : 0;
-    matrix.bias_memory = allocate(matrix.outputs * sizeof(float));
-    matrix.bias = reinterpret_cast<float*>(matrix.bias_memory.get());
     return matrix;
 }
 
-// Memory for the weights, zeroed, taken when the first of them come: a matrix that is mapped needs none.
-static void take_memory(PackedMatrix& matrix) {
-    if (matrix.memory) return;
-    matrix.memory = allocate(matrix.weight_bytes + matrix.scale_bytes);
-    matrix.weights = matrix.memory.get();
-    matrix.scales = reinterpret_cast<const uint16_t*>(matrix.weights + matrix.weight_bytes);
+void PackedMatrix::lie_in(char* memory) {
+    weights = memory;
+    scales = reinterpret_cast<const uint16_t*>(memory + weight_bytes);
+    is_mapped = false;
 }
 
 static uint32_t bits_of(float x) {
@@ -192,8 +188,7 @@ static void write_group(const Whole& whole, const float* group, int size, uint16
 }
 
 bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int first_output) {
-    take_memory(to);
-    uint16_t* const all_scales = reinterpret_cast<uint16_t*>(to.memory.get() + to.weight_bytes);
+    uint16_t* const all_scales = const_cast<uint16_t*>(to.scales);
     const int blocks = padded(source.outputs) / kBlock, size = group_size(format), groups = to.inputs / size;
     const Whole& whole = format == kInt4 ? kHalfBytes : kBytes;
     std::atomic<bool> finite{true};
@@ -203,7 +198,7 @@ bool pack(Team& team, Format format, const Source& source, PackedMatrix& to, int
         const Share share(blocks, member, team.size());
         for (int b = share.begin; b < share.end; b++) {
             const size_t block = first_output / kBlock + b;
-            char* weights = to.memory.get() + block * to.block_bytes;
+            char* weights = const_cast<char*>(to.block(block));
             float* tile = format == kFloat32 ? reinterpret_cast<float*>(weights) : tiles.data() + member * tile_size;
             if (!gather(source, b * kBlock, to.inputs, tile)) {
                 finite = false;
