@@ -42,8 +42,8 @@ class NativeModel:
     One call computes at a time; more wait for their turn. `close`, or leaving a `with` block, frees the memory.
 
     `tensors` are those of a checkpoint by our names, as the file holds them: a layer's matrices (in, out). Each is
-    packed as it comes and not kept, but for those that are packed already: these are used where they lie, and kept from
-    being freed. `source` names them in errors.
+    packed as it comes and not kept, but for those that are packed already: these are used where they lie, at least at
+    first, and kept from being freed. `source` names them in errors.
 
     Raises: ConfigError when there is no library, or for an unknown precision or instruction set; CheckpointError
         when a tensor is missing, unknown, of another size, or not finite.

@@ -42,8 +42,9 @@ def load_native(
 ) -> NativeModel:
     """The network of a checkpoint, packed for the native kernels; weights are rounded to `precision` on the way.
 
-    A quantised checkpoint is not packed but mapped: it is there at once, and processes share it. Its precision is its
-    own, or w8a8 for one of int8; other checkpoints have float32 unless asked otherwise.
+    A quantised checkpoint is not packed but mapped: it is there at once, and processes share it until, after 64 passes,
+    it moves into memory of its own, which reads faster. Its precision is its own, or w8a8 for one of int8; other
+    checkpoints have float32 unless asked otherwise.
 
     Raises: ModelNotFoundError when there is no such model; CheckpointError when its files are damaged, disagree, or are
         not a GPT-2, or hold pickles; ConfigError when there are no native kernels here, no such precision, or the
