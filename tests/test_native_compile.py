@@ -40,9 +40,9 @@ def compiler(tmp_path, monkeypatch):
 def test_kernels_are_compiled_for_each_set_of_instructions(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "machine", lambda: "x86_64")
     text = compiling.compile_library(tmp_path / "new" / "kernels.so").read_text()
-    for name in ("portable", "avx2", "avx512", "avx512bf16"):
+    for name in ("portable", "avx2", "avxvnni", "avx512", "avx512bf16"):
         assert f"-DCUTAWAY_ISA={name} " in text
-    assert "-DHAS_AVX2 -DHAS_AVX512 -DHAS_AVX512BF16 -c" in text
+    assert "-DHAS_AVX2 -DHAS_AVXVNNI -DHAS_AVX512 -DHAS_AVX512BF16 -c" in text
     assert "-shared" in text
 
 
@@ -52,7 +52,7 @@ def test_a_set_that_the_compiler_does_not_know_is_left_out(tmp_path, monkeypatch
     monkeypatch.setattr(compiling, "machine", lambda: "x86_64")
     monkeypatch.setenv("REFUSED", "-mavx512bf16")
     text = compiling.compile_library(tmp_path / "kernels.so").read_text()
-    assert "-DHAS_AVX2 -DHAS_AVX512 -c" in text
+    assert "-DHAS_AVX2 -DHAS_AVXVNNI -DHAS_AVX512 -c" in text
     assert "avx512bf16" not in text.lower()
 
 

@@ -1,3 +1,5 @@
+import functools
+import math
 import os
 import subprocess
 import sys
@@ -60,12 +62,16 @@ def as_kept(weight, precision):
 
 def rounded_model(config, precision):
     """Our model with the weights that the kernels keep: only activations still differ."""
-    copy = calm_model(config)
+    return keep(calm_model(config), precision)
+
+
+def keep(model, precision):
+    """Round a model's weights to those that the kernels keep."""
     with torch.no_grad():
-        for name, parameter in copy.named_parameters():
-            if parameter.dim() == 2 and name != "wpe.weight":
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 2 and name != "wpe.weight" and precision != "float32":
                 parameter.copy_(as_kept(parameter, precision))
-    return copy
+    return model
 
 
 def distance(got, expected):
@@ -185,6 +191,79 @@ def test_answers_are_given_only_where_asked_for(native):
     got = native.forward(cache, [0, 1], [tokens, tokens[:9]], [3, 0])
     np.testing.assert_array_equal(got, every[-3:])
     np.testing.assert_array_equal(native.forward(cache, [1], [tokens[9:12]]), every[11:12])
+
+
+@each_precision
+@given(data=st.data())
+@settings(max_examples=15)
+def test_what_is_asked_for_does_not_change_what_is_answered(precision, data):
+    native = asked_of(precision)
+    counts = data.draw(st.lists(st.integers(1, ODD.block_size - 1), min_size=1, max_size=3), "counts")
+    answers = [data.draw(st.integers(0, min(count, 3)), "answers") for count in counts]
+    texts = [tokens_of(ODD, count + 1, seed) for seed, count in enumerate(counts)]
+    every = [all_logits(native, text) for text in texts]
+    cache, slots = native.cache(len(texts)), range(len(texts))
+    got = native.forward(cache, slots, [text[:-1] for text in texts], answers)
+    asked = [logits[count - n : count] for logits, count, n in zip(every, counts, answers, strict=True)]
+    np.testing.assert_array_equal(got, np.concatenate(asked))
+    after = native.forward(cache, slots, [text[-1:] for text in texts])
+    np.testing.assert_array_equal(after, [logits[-1] for logits in every])
+
+
+def test_what_was_read_before_leaves_nothing_in_the_padding():
+    config = GPTConfig(block_size=9, vocab_size=30, n_layer=1, n_head=5, n_embd=240)
+    native, fresh = (native_model(plain_model(config), precision="w8a8", threads=1) for _ in range(2))
+    tokens = tokens_of(config)
+    all_logits(native, tokens)
+    np.testing.assert_array_equal(all_logits(native, tokens[:3]), all_logits(fresh, tokens[:3]))
+
+
+@functools.cache
+def asked_of(precision):
+    return native_model(plain_model(ODD), precision=precision, threads=2)
+
+
+@each_set
+def test_the_largest_whole_numbers_do_not_overflow(isa):
+    config = GPTConfig(block_size=3, vocab_size=64, n_layer=1, n_head=1, n_embd=64)
+    model = plain_model(config)
+    with torch.no_grad():
+        mlp = model.h[0].mlp.c_fc
+        # 15 of 16 steps up from the lowest, all of them, and all activations at the end of what a byte holds.
+        mlp.weight.fill_(0.7)
+        mlp.weight[:, ::32] = -0.8
+        model.h[0].ln_2.weight.zero_()
+        model.h[0].ln_2.bias.fill_(-1.0)
+        mlp.bias.fill_(43.0)
+    tokens = tokens_of(config)
+    got = all_logits(native_model(keep(model, "int4"), precision="int4", threads=1, isa=isa), tokens)
+    assert distance(got, plain_logits(model, tokens)) < MOST_ROUNDING["int4"]
+
+
+@each_precision
+def test_many_small_probabilities_beside_a_large_one_are_kept(precision):
+    config = GPTConfig(block_size=600, vocab_size=8, n_layer=1, n_head=1, n_embd=64, tie_word_embeddings=False)
+    model = plain_model(config)
+    signs = torch.tensor([1.0, -1]).double().repeat(32)
+    other = torch.tensor([1.0, 1, -1, -1]).double().repeat(16)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        layer = model.h[0]
+        for norm in (layer.ln_1, layer.ln_2, model.ln_f):
+            norm.weight.fill_(1)
+        model.wte.weight[0], model.wte.weight[1] = signs, other
+        # The first token has half of the attention, 599 others share the rest.
+        layer.attn.c_attn.bias[0] = 8.0
+        layer.attn.c_attn.weight[64] = signs * math.log(599) / 64
+        rising = torch.arange(64).double()[:, None] / 64
+        layer.attn.c_attn.weight[128:192] = (other * rising + signs * (1 - rising)) / 64
+        layer.attn.c_proj.weight.copy_(torch.eye(64))
+        model.lm_head.weight[:] = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
+    tokens = [0] + [1] * 599
+    expected = plain_logits(keep(model, precision), tokens)[-1]
+    native = native_model(model, precision=precision, threads=1)
+    assert distance(native.forward(native.cache(), [0], [tokens])[0], expected) < MOST_ROUNDING[precision]
 
 
 @each_precision

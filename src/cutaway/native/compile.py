@@ -37,7 +37,12 @@ SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 _AVX2 = ["-mavx2", "-mfma", "-mf16c"]
 _AVX512 = [*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni"]
 INSTRUCTION_SETS = {
-    "x86_64": {"avx2": _AVX2, "avx512": _AVX512, "avx512bf16": [*_AVX512, "-mavx512bf16"]},
+    "x86_64": {
+        "avx2": _AVX2,
+        "avxvnni": [*_AVX2, "-mavxvnni"],
+        "avx512": _AVX512,
+        "avx512bf16": [*_AVX512, "-mavx512bf16"],
+    },
     "aarch64": {"neon": ["-march=armv8.2-a+dotprod"]},
 }
 """The flags of each set of instructions beyond the machine's least, by the namespace that its kernels get."""

@@ -140,6 +140,7 @@ struct Bfloat16 {
 //   kPlanes        bytes to an activation: 1, or 2 for x = scale × (256 high + low)
 //   kFours         sets of four inputs side by side in 32 bits
 //   kSigned        whether `four` gives weights without their zero point
+//   kInPairs       whether a group's products fit 16 bits, and are added up in those
 //   four, number   the i-th set of a register, and one number of a byte
 //
 // Rounding activations to 127 steps does three times the harm that rounding weights to 255 does, so next to int8
@@ -147,6 +148,7 @@ struct Bfloat16 {
 template <class Packing>
 struct Integers {
     static constexpr int kGroup = Packing::kGroup, kZero = Packing::kZero, kPlanes = Packing::kPlanes;
+    static constexpr bool kInPairs = Packing::kInPairs;
     static constexpr int kStep = 4 * Packing::kFours;  // inputs side by side
     // A group ends with adding its sums to the others. With a row less some registers are left for that, which pays
     // where groups are short and multiplying takes one instruction.
@@ -195,7 +197,8 @@ struct Integers {
                         const int8_t* at = x[t / kPlanes] + t % kPlanes * kGroup + k + 4 * i;
                         const IntVec four = all(load<int32_t>(at));
                         UNROLL for (int v = 0; v < VECTORS; v++) {
-                            dot[t][v] = dot4(dot[t][v], Packing::four(stored[v], i), four);
+                            const IntVec weights = Packing::four(stored[v], i);
+                            dot[t][v] = kInPairs ? dot_pairs(dot[t][v], weights, four) : dot4(dot[t][v], weights, four);
                         }
                     }
                 }
@@ -223,7 +226,7 @@ private:
         const size_t groups = from.matrix.inputs / kGroup, of_row = from.row * groups + group;
         UNROLL for (int t = 0; t < ROWS * kPlanes; t++) {
             const bool is_low = t % kPlanes == kPlanes - 1;
-            const IntVec begin = all(is_low ? from.rows.offsets[of_row + t / kPlanes * groups] : 0);
+            const IntVec begin = all(is_low && !kInPairs ? from.rows.offsets[of_row + t / kPlanes * groups] : 0);
             UNROLL for (int v = 0; v < VECTORS; v++) dot[t][v] = begin;
         }
     }
@@ -239,6 +242,7 @@ private:
             UNROLL for (int v = 0; v < VECTORS; v++) {
                 IntVec whole = dot[t * kPlanes][v];
                 if constexpr (kPlanes == 2) whole = whole * 256 + dot[t * kPlanes + 1][v];
+                if constexpr (kInPairs) whole = join_pairs(whole) + from.rows.offsets[at];
                 const Vec of_weights = load_float16(scales + v * kLanes);
                 sum[t][v] += (__builtin_convertvector(whole, Vec) * scale) * of_weights;
             }
@@ -249,14 +253,14 @@ private:
 template <int PLANES>
 struct Bytes {
     static constexpr int kGroup = 64, kZero = 128, kPlanes = PLANES, kFours = 1;
-    static constexpr bool kSigned = kSignedOnly;
+    static constexpr bool kSigned = kSignedOnly, kInPairs = false;
     static IntVec four(IntVec stored, int) { return kSigned ? stored ^ (int32_t)0x80808080 : stored; }
     static int number(int byte, int) { return byte; }
 };
 
 struct Nibbles {
     static constexpr int kGroup = 32, kZero = 8, kPlanes = 1, kFours = 2;
-    static constexpr bool kSigned = false;
+    static constexpr bool kSigned = false, kInPairs = kPairs;
     static IntVec four(IntVec stored, int i) { return (stored >> (4 * i)) & 0x0f0f0f0f; }
     static int number(int byte, int input) { return input % 8 < 4 ? byte & 15 : byte >> 4; }
 };

@@ -35,4 +35,6 @@ class Handle:
             self._free(pointer)
 
     def __del__(self) -> None:
-        self.close()
+        # When Python ends, modules may be gone before this is; the system then frees what is left.
+        if os is not None:
+            self.close()

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#if defined(HAS_AVXVNNI)
+#include <cpuid.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -30,6 +33,18 @@ static bool supported() {
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 }  // namespace avx512
+#endif
+#if defined(HAS_AVXVNNI)
+namespace avxvnni {
+extern const Kernels kernels[kFormatCount];
+extern const Weighing weighing;
+static bool supported() {
+    // Not every compiler can ask for it by name: it is bit 4 of EAX of leaf 7, subleaf 1.
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+           (a & 16);
+}
+}  // namespace avxvnni
 #endif
 #if defined(HAS_AVX2)
 namespace avx2 {
@@ -66,6 +81,9 @@ const InstructionSet instruction_sets[] = {
 #endif
 #if defined(HAS_AVX512)
     {"avx512", avx512::supported, avx512::kernels, &avx512::weighing},
+#endif
+#if defined(HAS_AVXVNNI)
+    {"avxvnni", avxvnni::supported, avxvnni::kernels, &avxvnni::weighing},
 #endif
 #if defined(HAS_AVX2)
     {"avx2", avx2::supported, avx2::kernels, &avx2::weighing},

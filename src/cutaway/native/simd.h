@@ -168,6 +168,9 @@ static inline IntVec dot4(IntVec sum, IntVec w, IntVec x) {
     // GCC 12 copies the accumulator of the intrinsic to memory and back; the bare instruction stays in its register.
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
     return sum;
+#elif defined(__AVXVNNI__)
+    asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(w), "x"(x));
+    return sum;
 #elif defined(__AVX2__)
     // Products of bytes in pairs could overflow 16 bits in one step, so even and odd bytes go separately.
     const __m256i even = _mm256_and_si256((__m256i)w, _mm256_set1_epi16(0xff)), odd = _mm256_srli_epi16((__m256i)w, 8);
@@ -183,6 +186,20 @@ static inline IntVec dot4(IntVec sum, IntVec w, IntVec x) {
     return sum;
 #endif
 }
+
+// The same where bytes of w are below 16, for up to 8 steps: their products then fit 16 bits, two sums in a lane, which
+// takes half the instructions where one for four products is missing. `join_pairs` adds the two up.
+#if defined(__AVX2__) && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
+constexpr bool kPairs = true;
+static inline IntVec dot_pairs(IntVec sum, IntVec w, IntVec x) {
+    return (IntVec)_mm256_add_epi16((__m256i)sum, _mm256_maddubs_epi16((__m256i)w, (__m256i)x));
+}
+static inline IntVec join_pairs(IntVec sum) { return (IntVec)_mm256_madd_epi16((__m256i)sum, _mm256_set1_epi16(1)); }
+#else
+constexpr bool kPairs = false;
+static inline IntVec dot_pairs(IntVec sum, IntVec w, IntVec x) { return dot4(sum, w, x); }
+static inline IntVec join_pairs(IntVec sum) { return sum; }
+#endif
 
 }  // namespace CUTAWAY_ISA
 }  // namespace cutaway
