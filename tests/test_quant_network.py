@@ -79,7 +79,43 @@ def test_biases_keep_the_mean_of_the_outputs():
         outputs.append(seen[0])
     assert torch.equal(model.wte.weight, made.model.wte.weight)
     assert (outputs[0] - outputs[1]).abs().max() > 0.01
-    torch.testing.assert_close(outputs[0].mean((0, 1)), outputs[1].mean((0, 1)), rtol=0, atol=1e-4)
+    before, after = (out.mean((0, 1)).view(3, -1)[[0, 2]] for out in outputs)  # keys have another mean on purpose
+    torch.testing.assert_close(before, after, rtol=0, atol=1e-4)
+
+
+def test_keys_are_centred_which_changes_no_attention():
+    made = quantize(model_of(), ROWS, precision="int8")
+    keys, patterns = heard(made.model, "k", "pattern")
+    for mean, size in zip((k.mean((0, 2)) for k in keys), (k.square().mean().sqrt() for k in keys), strict=True):
+        assert mean.abs().max() < 1e-4 * size
+    with torch.no_grad():
+        for layer in made.model.h:
+            layer.attn.c_attn.bias[72:144] += torch.linspace(-3, 3, 72)
+    moved, same = heard(made.model, "k", "pattern")
+    assert (moved[0] - keys[0]).abs().max() > 2
+    for before, after in zip(patterns, same, strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-4)
+
+
+def heard(model, *points):
+    """What was at some points of each layer while the text was read."""
+    listener = Listener(points)
+    with torch.no_grad():
+        model(ROWS, observer=listener)
+    return [listener.heard[point] for point in points]
+
+
+class Listener:
+    def __init__(self, points):
+        self.heard = {point: [] for point in points}
+
+    def wants(self, name):
+        return name.rpartition(".")[2] in self.heard
+
+    def __call__(self, name, x):
+        if self.wants(name):
+            self.heard[name.rpartition(".")[2]].append(x)
+        return x
 
 
 def test_each_matrix_is_told_of_when_its_turn_comes():

@@ -86,6 +86,19 @@ class Quantizer:
             lost = self.round(f"{name}.weight", moments.covariance)
             # So that the outputs have the mean they had: the bias, which stays a float, makes up for the weights.
             self.model.get_parameter(f"{name}.bias").add_((lost.double() @ moments.mean).float())
+            if module == "attn.c_attn":
+                self.centre_keys(name, moments.mean)
+
+    def centre_keys(self, name: str, mean: Tensor) -> None:
+        """Give a layer's keys a bias with which their mean is zero, for a cache that keeps them in bytes.
+
+        The same added to all keys adds the same to all scores of a query, so that attention is what it was.
+
+        Shapes: mean (C,)
+        """
+        weight, bias = self.model.get_parameter(f"{name}.weight"), self.model.get_parameter(f"{name}.bias")
+        keys = slice(len(mean), 2 * len(mean))
+        bias[keys] = -(weight[keys].double() @ mean).float()
 
     def round(self, name: str, hessian: Tensor) -> Tensor:
         """Put what its whole numbers stand for in the place of a matrix; what it has lost.
