@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cutaway.errors import GenerationError
 from cutaway.generate.choice import choose
 from cutaway.native import available, choice
 from cutaway.native.choice import choose as choose_native
+from cutaway.native.choice import logprob
 from cutaway.native.library import LIBRARY_VARIABLE, instruction_sets
 from cutaway.sampling import SamplingParams, draw, truncate
 from logit_rows import rows
@@ -67,6 +69,28 @@ def test_equally_likely_tokens_are_kept_or_dropped_together():
     params = SamplingParams(temperature=1, top_p=0.5)
     assert {choose_native(row, params, uniform) for uniform in (0.3, 0.5, 0.7, 0.9)} == {0, 1, 2, 3}
     assert {choose_native(row, params.replace(top_p=0.35), uniform) for uniform in (0.3, 0.9)} == {0}
+
+
+@pytest.mark.parametrize("isa", instruction_sets() if available() else [])
+@given(row=rows(300), token=st.integers(0, 299))
+def test_log_probabilities_are_those_of_float64(row, token, isa):
+    token %= len(row)
+    wide = row.astype(np.float64)
+    with np.errstate(divide="ignore"):
+        expected = wide[token] - wide.max() - np.log(np.exp(wide - wide.max()).sum())
+    np.testing.assert_allclose(logprob(row, token, isa), expected, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("bad", [[np.nan], [np.inf], [-np.inf] * 400, [np.nan] + [-np.inf] * 399])
+@pytest.mark.parametrize("place", [0, 17, 399])
+def test_where_nothing_can_be_drawn_numpy_says_why(bad, place):
+    row = np.zeros(400, np.float32)
+    row[: len(bad)] = bad
+    row = np.roll(row, place)
+    assert choose_native(row, SamplingParams(), 0.5) is None
+    assert np.isnan(logprob(row, 3))
+    with pytest.raises(GenerationError, match=r"not finite|every token is forbidden"):
+        choose(row, SamplingParams(), 0.5)
 
 
 def test_what_it_cannot_do_is_left_to_numpy():

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from cutaway.sampling import log_softmax, most_likely_logprobs
+from cutaway.generate.choice import logprob_of
+from cutaway.sampling import most_likely_logprobs
 from cutaway.sampling.processors import Array
 
 
@@ -33,5 +34,5 @@ class PromptScores:
         for logits, token in zip(rows, self._prompt[len(self.scores) :], strict=False):
             top = most_likely_logprobs(logits, self._top) if self._top else {}
             self.scores.append(
-                PromptScore(token=token, logprob=float(log_softmax(logits)[token]), top_logprobs=top),
+                PromptScore(token=token, logprob=logprob_of(logits, token), top_logprobs=top),
             )

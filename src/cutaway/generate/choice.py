@@ -1,9 +1,10 @@
-"""One token from a row of logits, drawn by whoever is quickest; all draw the same."""
+"""One token from a row of logits, drawn and weighed by whoever is quickest; all draw the same."""
 
 import numpy as np
 
 from cutaway.native.choice import choose as choose_native
-from cutaway.sampling import SamplingParams, check_possible, draw, truncate
+from cutaway.native.choice import logprob as logprob_native
+from cutaway.sampling import SamplingParams, check_possible, draw, log_softmax, truncate
 from cutaway.sampling.processors import Array
 
 
@@ -14,9 +15,21 @@ def choose(logits: Array, params: SamplingParams, uniform: float) -> int:
 
     Raises: GenerationError when no token is possible or a logit is not a number.
     """
-    check_possible(logits)
     if type(logits) is np.ndarray and logits.dtype == np.float32:
         token = choose_native(logits, params, uniform)
         if token is not None:
             return token
+    check_possible(logits)
     return draw(truncate(logits, params), uniform)
+
+
+def logprob_of(logits: Array, token: int) -> float:
+    """The natural logarithm of a token's probability.
+
+    Shapes: logits (V,)
+    """
+    if type(logits) is np.ndarray and logits.dtype == np.float32:
+        found = logprob_native(logits, token)
+        if found is not None:
+            return found
+    return float(log_softmax(logits)[token])

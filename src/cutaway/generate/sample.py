@@ -3,12 +3,11 @@
 from collections import deque
 from collections.abc import Sequence
 
-from cutaway.generate.choice import choose
+from cutaway.generate.choice import choose, logprob_of
 from cutaway.generate.completion import FinishReason, Step
 from cutaway.generate.stopping import StopTexts
 from cutaway.sampling import (
     SamplingParams,
-    log_softmax,
     most_likely,
     most_likely_logprobs,
     penalize,
@@ -85,7 +84,7 @@ class Sample:
             sample=self.sample,
             token=token,
             text=self._show(token),
-            logprob=float(log_softmax(logits)[token]),
+            logprob=logprob_of(logits, token),
             top_logprobs=most_likely_logprobs(logits, self.params.logprobs) if self.params.logprobs else {},
             finish_reason=self.finish_reason,
         )

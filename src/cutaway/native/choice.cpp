@@ -31,6 +31,10 @@ public:
         total_ = by.weigh(logits, n, cut.temperature, y_.data(), w_.data(), &largest_);
     }
 
+    bool can_be_drawn() const { return std::isfinite(largest_); }
+
+    double logprob(int token) const { return (double)y_[token] - largest_ - std::log(total_); }
+
     // Keeps the k largest logits, and any that equal the k-th.
     void keep_largest(int k) {
         for (float depth = 0.5;; depth = depth < 64 ? 2 * depth : std::numeric_limits<float>::infinity()) {
@@ -147,6 +151,7 @@ thread_local std::vector<std::pair<float, float>> Draw::order_;
 
 int choose(const Weighing& by, const float* logits, int n, const Cut& cut, double uniform) {
     Draw draw(by, logits, n, cut);
+    if (!draw.can_be_drawn()) return kInDoubt;
     if (cut.top_k > 0 && cut.top_k < n) draw.keep_largest(cut.top_k);
     if (cut.top_p < 1) {
         if (!draw.keep_nucleus(cut.top_p)) return kInDoubt;
@@ -155,6 +160,11 @@ int choose(const Weighing& by, const float* logits, int n, const Cut& cut, doubl
     }
     if (cut.min_p > 0 && !draw.drop_unlikely(cut.min_p)) return kInDoubt;
     return draw.token_at(uniform);
+}
+
+double logprob(const Weighing& by, const float* logits, int n, int token) {
+    const Draw draw(by, logits, n, Cut{1, 0, 1, 0});
+    return draw.can_be_drawn() ? draw.logprob(token) : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace cutaway

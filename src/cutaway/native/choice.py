@@ -1,12 +1,12 @@
-"""A token drawn by the native kernels, wherever rounding does not decide which."""
+"""What the native kernels do with a row of logits: draw a token where rounding does not decide which, and weigh one."""
 
+import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.native.library import Cut, available, library_path, load_library
+from cutaway.native.library import LIBRARY_VARIABLE, Cut, available, load_library
 from cutaway.sampling import SamplingParams
 
 FEW = 2048
@@ -14,22 +14,38 @@ FEW = 2048
 
 
 def choose(logits: NDArray[np.float32], params: SamplingParams, uniform: float, isa: str = "") -> int | None:
-    """The token that `draw(truncate(logits, params), uniform)` gives; None where only that can tell.
+    """The token that `draw(truncate(logits, params), uniform)` gives; None where only that can tell, or refuses.
 
-    The logits must be numbers or -inf, and not all -inf. Which instruction set is taken makes no difference.
+    Which instruction set is taken makes no difference.
 
     Shapes: (V,)
     """
-    if len(logits) <= FEW or params.typical_p < 1 or not logits.flags.c_contiguous or not _is_at(library_path()):
+    if params.typical_p < 1 or not _suits(logits):
         return None
     data, cut = logits.ctypes.data, _cut(params)
     token: int = load_library().cutaway_choose(isa.encode(), data, len(logits), cut, uniform)
     return token if token >= 0 else None
 
 
+def logprob(logits: NDArray[np.float32], token: int, isa: str = "") -> float | None:
+    """The natural logarithm of a token's probability, its sums in float64; None where numpy is as quick.
+
+    Shapes: logits (V,)
+    """
+    if not _suits(logits):
+        return None
+    found: float = load_library().cutaway_logprob(isa.encode(), logits.ctypes.data, len(logits), token)
+    return found
+
+
+def _suits(logits: NDArray[np.float32]) -> bool:
+    # The name is no path yet: it is asked for with each token, and making one takes longer than drawing.
+    return len(logits) > FEW and logits.flags.c_contiguous and _is_there(os.environ.get(LIBRARY_VARIABLE))
+
+
 @lru_cache
-def _is_at(path: Path) -> bool:
-    """Whether the library can be used, which is at this place."""
+def _is_there(named: str | None) -> bool:
+    """Whether there is a library that can be used; the environment may name another."""
     return bool(available())
 
 

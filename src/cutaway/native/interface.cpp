@@ -1,5 +1,6 @@
 // The C interface that library.py calls. Nothing passed in can crash the process: sizes and ids are checked here, and
 // no exception leaves. Functions that can fail return null for success, or a sentence.
+#include <limits>
 #include <new>
 
 #include "model.h"
@@ -13,7 +14,7 @@
 using namespace cutaway;
 
 // Raised with every change of a signature or structure; library.py refuses any but its own.
-constexpr int kInterface = 4;
+constexpr int kInterface = 5;
 constexpr int kMaxThreads = 1024;
 
 template <class Work>
@@ -119,8 +120,7 @@ EXPORT const char* cutaway_forward(Model* model, Cache* cache, int sequences, co
     });
 }
 
-// The token that `uniform` draws from n finite or impossible logits, one of them finite; negative where the plain way
-// is to decide.
+// The token that `uniform` draws from n logits; negative where the plain way is to decide, or there is none.
 EXPORT int cutaway_choose(const char* isa, const float* logits, int n, const Cut* cut, double uniform) {
     int token = kInDoubt;
     guarded([&]() -> const char* {
@@ -129,4 +129,15 @@ EXPORT int cutaway_choose(const char* isa, const float* logits, int n, const Cut
         return nullptr;
     });
     return token;
+}
+
+// The natural logarithm of a token's probability among n logits; NaN where there is none.
+EXPORT double cutaway_logprob(const char* isa, const float* logits, int n, int token) {
+    double found = std::numeric_limits<double>::quiet_NaN();
+    guarded([&]() -> const char* {
+        const InstructionSet* set = find_instruction_set(isa);
+        if (set && 0 <= token && token < n) found = logprob(*set->weighing, logits, n, token);
+        return nullptr;
+    });
+    return found;
 }

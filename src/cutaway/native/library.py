@@ -15,7 +15,7 @@ LIBRARY = Path(__file__).resolve().parent / {"win32": "kernels.dll", "darwin": "
 )
 """What `compile.py` makes. Its own name for it is not imported, for that would bring all that compiling needs."""
 
-INTERFACE = 4
+INTERFACE = 5
 """Raised, here and in interface.cpp, with every change of a signature."""
 
 LIBRARY_VARIABLE = "CUTAWAY_NATIVE_LIBRARY"
@@ -55,6 +55,7 @@ _SIGNATURES = {
     "cutaway_cache_free": (None, [c_void_p]),
     "cutaway_cache_copy": (c_char_p, [c_void_p, c_int, c_void_p, c_int, c_int]),
     "cutaway_choose": (c_int, [c_char_p, c_void_p, c_int, POINTER(Cut), c_double]),
+    "cutaway_logprob": (c_double, [c_char_p, c_void_p, c_int, c_int]),
     "cutaway_forward": (c_char_p, [c_void_p, c_void_p, c_int, _INTS, _INTS, _INTS, _INTS, _INTS, c_void_p]),
 }
 

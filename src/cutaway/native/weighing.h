@@ -18,12 +18,14 @@ static inline Vec load_up_to(const float* numbers, int at, int n) {
 
 static double weigh(const float* logits, int n, float temperature, float* y, float* w, float* largest) {
     Vec most = all(-__builtin_inff());
+    IntVec is_none = {};
     for (int i = 0; i < n; i += kLanes) {
         const Vec scaled = load_up_to(logits, i, n) / temperature;
+        is_none |= (IntVec)(scaled != scaled);
         most = maximum(scaled, most);
         store(y + i, scaled);
     }
-    *largest = maximum_of(most);
+    *largest = sum_of(is_none) ? __builtin_nanf("") : maximum_of(most);
     WideVec sum = {};
     for (int i = 0; i < n; i += kLanes) {
         const Vec weight = exponential(load<Vec>(y + i) - *largest);

@@ -1,5 +1,6 @@
 """One token from a row of logits, and the random numbers for it."""
 
+import math
 import secrets
 from collections.abc import Iterator
 
@@ -35,20 +36,23 @@ def most_likely(logits: Array) -> int:
 
     Raises: GenerationError when no token is possible or a logit is not a number.
     """
-    check_possible(logits)
-    return int(array_namespace(logits).argmax(logits))
+    return check_possible(logits)
 
 
-def check_possible(logits: Array) -> None:
-    """Refuse logits from which nothing can be chosen.
+def check_possible(logits: Array) -> int:
+    """Refuse logits from which nothing can be chosen; else the first of the largest comes back.
+
+    Shapes: (V,)
 
     Raises: GenerationError when all are -inf or one is not a number.
     """
-    highest = float(array_namespace(logits).max(logits))
-    if np.isnan(highest) or highest == np.inf:
+    first = int(array_namespace(logits).argmax(logits))  # to which NaN is larger than any number
+    highest = float(logits[first])
+    if math.isnan(highest) or highest == math.inf:
         raise GenerationError("the model's logits are not finite numbers; its weights or the number format are unfit")
-    if highest == -np.inf:
+    if highest == -math.inf:
         raise GenerationError("every token is forbidden; allow some by relaxing the bans or the n-gram size")
+    return first
 
 
 def most_likely_logprobs(logits: Array, count: int) -> dict[int, float]:
