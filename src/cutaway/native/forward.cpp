@@ -1,9 +1,11 @@
 // One pass of tokens through the network, as each member of the team lives it.
 //
-// Logits are asked for after few of the tokens of a prompt. In the last layer the others only leave their keys and
-// values; what else they would compute nobody reads. All members run the same program and take their share of every step: a range of rows, of heads, or of blocks of 64
+// All members run the same program and take their share of every step: a range of rows, of heads, or of blocks of 64
 // outputs. They wait for each other only where one needs what another computed, four times a layer when one token is
 // read. No sum is ever split between members, so the result does not depend on how many there are.
+//
+// Logits are asked for after few of the tokens of a prompt. In the last layer the others only leave their keys and
+// values; what else they would compute nobody reads.
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -164,6 +166,7 @@ struct Pass {
         }
     }
 
+    // Where sequences end is all over the cache, so the places of the next but one are fetched meanwhile.
     void remember(int layer, int head) {
         const Vectors keys = of_head(1, head), values = of_head(2, head);
         for (int row = 0; row < count; row++) {
@@ -237,7 +240,8 @@ void Model::forward(Cache& cache, const std::vector<Place>& places, float* logit
 void Model::read(Cache& cache, const Place* places, int count, float* logits) {
     reserve(count);
     std::vector<Place> asked;
-    std::copy_if(places, places + count, std::back_inserter(asked), [](const Place& place) { return place.answer >= 0; });
+    const auto is_asked = [](const Place& place) { return place.answer >= 0; };
+    std::copy_if(places, places + count, std::back_inserter(asked), is_asked);
     const int answers = (int)asked.size(), last = shape.n_layer - 1;
     if (answers > 0) logits += (size_t)asked.front().answer * shape.vocab_size;
     Pass all{*this, cache, places, count, logits}, few{*this, cache, asked.data(), answers, logits};
