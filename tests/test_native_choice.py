@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutaway.errors import GenerationError
-from cutaway.generate.choice import choose
+from cutaway.generate.choice import choose, weighed
 from cutaway.native import available, choice
 from cutaway.native.choice import choose as choose_native
 from cutaway.native.choice import logprob
@@ -79,6 +79,17 @@ def test_log_probabilities_are_those_of_float64(row, token, isa):
     with np.errstate(divide="ignore"):
         expected = wide[token] - wide.max() - np.log(np.exp(wide - wide.max()).sum())
     np.testing.assert_allclose(logprob(row, token, isa), expected, rtol=2e-6, atol=2e-6)
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 5))
+def test_a_token_weighs_the_same_wherever_it_is_told(seed, count):
+    row = np.random.default_rng(seed).standard_normal(V).astype(np.float32)
+    token = int(row.argmax())
+    logprob_there, top = weighed(row, token, count)
+    assert logprob_there == top[token]
+    alone, nothing = weighed(row, token, 0)
+    assert alone == pytest.approx(logprob_there, abs=2e-6)
+    assert nothing == {}
 
 
 @pytest.mark.parametrize("bad", [[np.nan], [np.inf], [-np.inf] * 400, [np.nan] + [-np.inf] * 399])

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from cutaway.generate.choice import logprob_of
-from cutaway.sampling import most_likely_logprobs
+from cutaway.generate.choice import weighed
 from cutaway.sampling.processors import Array
 
 
@@ -32,7 +31,5 @@ class PromptScores:
         Shapes: each (V,)
         """
         for logits, token in zip(rows, self._prompt[len(self.scores) :], strict=False):
-            top = most_likely_logprobs(logits, self._top) if self._top else {}
-            self.scores.append(
-                PromptScore(token=token, logprob=logprob_of(logits, token), top_logprobs=top),
-            )
+            logprob, top = weighed(logits, token, self._top)
+            self.scores.append(PromptScore(token=token, logprob=logprob, top_logprobs=top))

@@ -4,7 +4,7 @@ import numpy as np
 
 from cutaway.native.choice import choose as choose_native
 from cutaway.native.choice import logprob as logprob_native
-from cutaway.sampling import SamplingParams, check_possible, draw, log_softmax, truncate
+from cutaway.sampling import SamplingParams, check_possible, draw, log_softmax, most_likely_logprobs, truncate
 from cutaway.sampling.processors import Array
 
 
@@ -23,13 +23,15 @@ def choose(logits: Array, params: SamplingParams, uniform: float) -> int:
     return draw(truncate(logits, params), uniform)
 
 
-def logprob_of(logits: Array, token: int) -> float:
-    """The natural logarithm of a token's probability.
+def weighed(logits: Array, token: int, count: int) -> tuple[float, dict[int, float]]:
+    """The natural logarithm of a token's probability, and those of the `count` likeliest, where it has the same.
 
     Shapes: logits (V,)
     """
+    if count:
+        return float(log_softmax(logits)[token]), most_likely_logprobs(logits, count)
     if type(logits) is np.ndarray and logits.dtype == np.float32:
         found = logprob_native(logits, token)
         if found is not None:
-            return found
-    return float(log_softmax(logits)[token])
+            return found, {}
+    return float(log_softmax(logits)[token]), {}

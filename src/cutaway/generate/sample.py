@@ -3,13 +3,12 @@
 from collections import deque
 from collections.abc import Sequence
 
-from cutaway.generate.choice import choose, logprob_of
+from cutaway.generate.choice import choose, weighed
 from cutaway.generate.completion import FinishReason, Step
 from cutaway.generate.stopping import StopTexts
 from cutaway.sampling import (
     SamplingParams,
     most_likely,
-    most_likely_logprobs,
     penalize,
     uniforms,
 )
@@ -79,13 +78,14 @@ class Sample:
         Shapes: (V,)
         """
         self.generated.append(token)
+        logprob, top_logprobs = weighed(logits, token, self.params.logprobs)
         return Step(
             prompt=self.prompt,
             sample=self.sample,
             token=token,
             text=self._show(token),
-            logprob=logprob_of(logits, token),
-            top_logprobs=most_likely_logprobs(logits, self.params.logprobs) if self.params.logprobs else {},
+            logprob=logprob,
+            top_logprobs=top_logprobs,
             finish_reason=self.finish_reason,
         )
 

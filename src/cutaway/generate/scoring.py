@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from cutaway.generate.choice import logprob_of
 from cutaway.generate.reader import check_ids
 from cutaway.model import GPT
-from cutaway.sampling import most_likely_logprobs
+from cutaway.sampling import log_softmax, most_likely_logprobs
 from cutaway.sampling.processors import Array
 from cutaway.tokenizer import AnyTokenizer
 
@@ -70,7 +69,7 @@ def score(model: GPT, tokenizer: AnyTokenizer, ids: Sequence[int], top: int = 0)
                 position=position,
                 token=token,
                 piece=tokenizer.piece(token),
-                logprob=None if before is None else logprob_of(before, token),
+                logprob=None if before is None else float(log_softmax(before)[token]),
                 rank=None if before is None else int((before > before[token]).sum()) + 1,
                 predictions=expected(logits, tokenizer, top),
             )
